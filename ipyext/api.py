@@ -1,0 +1,86 @@
+"""Subshells from Python. Every function may be called from any thread of a loaded kernel.
+
+All of them raise `ipyext.errors.NotLoadedError` where the extension is not loaded.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ipyext.extension import active
+from ipyext.subshell import view
+from ipyext.subshell.jobs import Job
+from ipyext.subshell.view import Subshell
+
+__all__ = [
+    "Job",
+    "Subshell",
+    "create_subshell",
+    "current_subshell",
+    "delete_subshell",
+    "interrupt",
+    "jobs",
+    "patches",
+    "subshell",
+    "subshells",
+]
+
+
+def subshells() -> list[Subshell]:
+    """All subshells: the parent first, then the children by age, then zombies."""
+    return view.everyone(active().engine)
+
+
+def subshell(name: str) -> Subshell:
+    """The subshell with that name or id (or the first characters of it); ``"main"`` is the parent.
+
+    Raises:
+        SubshellNotFoundError: there is none.
+    """
+    return view.find(active().engine, name)
+
+
+def current_subshell() -> Subshell:
+    """The subshell that the calling code runs in."""
+    return view.current(active().engine)
+
+
+def create_subshell(name: str | None = None) -> Subshell:
+    """Create a child subshell.
+
+    Raises:
+        SubshellNameError: the name is taken or cannot be used.
+    """
+    engine = active().engine
+    return view.describe(engine, engine.registry.create(name))
+
+
+def delete_subshell(name: str) -> None:
+    """Delete a child subshell by name or id, without waiting for its code.
+
+    Raises:
+        SubshellNotFoundError: there is none.
+    """
+    subshell(name).delete()
+
+
+def interrupt(name: str | None = None) -> None:
+    """Interrupt one subshell; without a name, what the stop button would.
+
+    Raises:
+        SubshellNotFoundError: there is none of that name.
+    """
+    if name is None:
+        active().engine.interrupt()
+    else:
+        subshell(name).interrupt()
+
+
+def jobs() -> list[Job]:
+    """Detached cells, oldest first."""
+    return list(active().engine.jobs)
+
+
+def patches() -> list[Any]:
+    """What is patched in this kernel and why: a list of `ipyext_patches.PatchReport`."""
+    return active().host.report()

@@ -1,0 +1,54 @@
+"""What ipyext raises. Every message says what happened, why, and what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+
+class IpyextError(Exception):
+    """Base of everything ipyext raises; never raised itself."""
+
+
+class NotLoadedError(IpyextError):
+    """The extension is not loaded in this kernel."""
+
+    def __init__(self) -> None:
+        super().__init__("ipyext is not loaded in this kernel. Run %load_ext ipyext first.")
+
+
+class SubshellNotFoundError(IpyextError, LookupError):
+    """No child subshell has that name or id."""
+
+    def __init__(self, wanted: object, names: Iterable[str] = ()) -> None:
+        known = ", ".join(sorted(names))
+        super().__init__(
+            f"There is no subshell {wanted!r}. "
+            + (f"There are: {known}." if known else "There are none; create one first.")
+        )
+        self.wanted = wanted
+
+
+class SubshellNameError(IpyextError, ValueError):
+    """The name cannot be given to a subshell."""
+
+    def __init__(self, name: object, why: str) -> None:
+        super().__init__(f"A subshell cannot be named {name!r}: {why}.")
+        self.name = name
+
+
+class SubshellDeletedError(IpyextError):
+    """The subshell was deleted before it had answered."""
+
+    def __init__(self, label: str) -> None:
+        super().__init__(
+            f"Subshell {label} was deleted before this request was answered. "
+            "Send it to another subshell."
+        )
+
+
+class JobCancelledError(IpyextError):
+    """A detached cell was cancelled."""
+
+
+class JobNotDoneError(IpyextError, TimeoutError):
+    """A detached cell did not end in time; it is still running."""

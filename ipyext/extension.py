@@ -1,0 +1,104 @@
+"""Puts the parts together and takes them apart. The one place with state of its own."""
+
+from __future__ import annotations
+
+import atexit
+from typing import Any
+
+from IPython.core.error import UsageError
+
+from ipyext.errors import NotLoadedError
+from ipyext.host import KernelHost
+from ipyext.magics.arguments import parse_cell_line
+from ipyext.magics.subshell import SubshellMagics
+from ipyext.subshell.engine import Engine
+from ipyext.threads.loop_thread import LoopThread
+from ipyext_patches import PatchError, find_host
+
+_active: Extension | None = None
+
+
+class Extension:
+    """A loaded extension: a kernel, an engine, and the threads that the kernel has not got itself.
+
+    Raises:
+        PatchError: nothing was changed and no thread is left.
+    """
+
+    def __init__(self, main: Any) -> None:
+        self.host: KernelHost = find_host(main)
+        self.engine = Engine(self.host, parse_cell_line)
+        host = self.host
+        self._shell = None if host.has_shell_channel_thread else LoopThread("Shell channel")
+        self._control = None if host.has_control_thread else LoopThread("Control")
+        self._threads = [thread for thread in (self._shell, self._control) if thread is not None]
+        magics = SubshellMagics(main, self.engine)
+        for thread in self._threads:
+            thread.start()
+        try:
+            host.open(
+                self.engine,
+                self._shell,
+                self._control,
+                self.engine.handlers(),
+                magics,
+                magics.completers(),
+            )
+        except BaseException:
+            self._stop_threads()
+            raise
+        # Before ipykernel closes its sockets: atexit runs last registered first.
+        atexit.register(self._at_exit)
+
+    def _at_exit(self) -> None:
+        self.engine.closing = True
+        self.engine.parent.drain()
+        self.engine.abandon_children()
+        self.host.finish_threads()
+        self.close()
+
+    def close(self) -> None:
+        """Give the stock kernel back. See `Host.close` for what may be left until main is free."""
+        atexit.unregister(self._at_exit)
+        self.engine.closing = True
+        self.engine.abandon_children()
+        self.host.on_released(self._stop_threads)
+        self.host.close()
+
+    def _stop_threads(self) -> None:
+        for thread in self._threads:
+            thread.finish()
+
+
+def load(main: Any) -> None:
+    """Extend the kernel of `main`, an InteractiveShell.
+
+    Raises:
+        UsageError: it cannot be done; the message says why, and nothing was changed.
+    """
+    global _active
+    if _active is not None:
+        raise UsageError("ipyext is loaded in this kernel already.")
+    try:
+        _active = Extension(main)
+    except PatchError as error:
+        raise UsageError(str(error)) from None
+
+
+def unload() -> None:
+    """Give the stock kernel back; does nothing if the extension is not loaded."""
+    global _active
+    extension, _active = _active, None
+    if extension is not None:
+        extension.close()
+
+
+def active() -> Extension:
+    """The loaded extension.
+
+    Raises:
+        NotLoadedError: there is none.
+    """
+    if _active is None:
+        raise NotLoadedError
+    return _active

@@ -1,0 +1,1 @@
+"""Magics: parse, call, print. They use public interfaces only."""

@@ -1,0 +1,185 @@
+"""%subshell and %%subshell."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from IPython.core.error import TryNext, UsageError
+from IPython.core.magic import Magics, cell_magic, line_magic, magics_class, no_var_expand
+
+from ipyext.errors import IpyextError
+from ipyext.magics.arguments import ACTIONS, cell_arguments, parse, parse_line
+from ipyext.magics.tables import duration, first_line, show_table
+from ipyext.subshell import view
+from ipyext.subshell.engine import Engine
+
+
+@magics_class
+class SubshellMagics(Magics):
+    """The magics of the extension. They run in whatever shell their cell runs in."""
+
+    def __init__(self, shell: Any, engine: Engine) -> None:
+        super().__init__(shell)
+        self._engine = engine
+
+    @no_var_expand
+    @line_magic("subshell")
+    def subshell(self, line: str) -> None:
+        """Subshells: run cells side by side in one kernel.
+
+        %subshell                      table of all shells: state, what runs, queue, cells run
+        %subshell create [NAME]        create a subshell
+        %subshell delete NAME|ID...    delete subshells at once, running or not (--all: every one)
+        %subshell rename NAME|ID NEW   give a subshell another name
+        %subshell interrupt [NAME|ID]  KeyboardInterrupt there; without a name as the stop button
+        %subshell info [NAME|ID]       everything about one subshell
+        %subshell jobs                 cells detached with %%subshell --detach
+        %subshell patches              what ipyext changed in this kernel, and why
+
+        A cell that holds only such lines is answered at once, also while main is busy.
+
+        %%subshell [NAME] [--detach] [--job VAR]
+
+        Runs the cell in the subshell NAME, created on demand, or in a fresh one that goes when
+        the cell ends; also while main is busy. With --detach it returns at once with a job:
+        job.result(), job.status, job.cancel(); --job VAR assigns it to a variable as well.
+        """
+        arguments = parse_line(line)
+        try:
+            getattr(self, f"_{arguments.action}")(arguments)
+        except IpyextError as error:
+            raise UsageError(str(error)) from None
+
+    @no_var_expand
+    @cell_magic("subshell")
+    def subshell_cell(self, line: str, cell: str) -> Any:
+        """Run the cell in a child subshell: %%subshell [NAME] [--detach] [--job VAR].
+
+        See %subshell? for the rest.
+        """
+        arguments = parse(cell_arguments, line)
+        if arguments.job and not arguments.detach:
+            raise UsageError("--job goes with --detach: only a detached cell has a job.")
+        if arguments.job and not arguments.job.isidentifier():
+            raise UsageError(f"--job {arguments.job!r} is not a variable name.")
+        try:
+            job = self._engine.submit(arguments.name, "\n" + cell)
+        except IpyextError as error:
+            raise UsageError(str(error)) from None
+        if arguments.detach:
+            if arguments.job:
+                self.shell.user_ns[arguments.job] = job
+            return job
+        # A cell that was not routed: run from a function, or from within another subshell.
+        try:
+            job.result()
+        except KeyboardInterrupt:
+            job.cancel()
+            raise
+        except Exception as error:
+            raise UsageError(f"The cell failed in subshell {job.subshell}: {error!r}") from None
+        return None
+
+    # -- actions -------------------------------------------------------------------------------
+
+    def _list(self, arguments: Any) -> None:
+        current = view.current(self._engine)
+        rows = [
+            (
+                "*" if shell.id == current.id else "",
+                shell.name or ("main" if shell.id is None else ""),
+                shell.id or "",
+                f"{shell.state} {duration(shell.seconds)}",
+                first_line(shell.running),
+                shell.queued,
+                shell.executed,
+            )
+            for shell in view.everyone(self._engine)
+        ]
+        stock = self._engine.host.stock_subshells()
+        rows += [("", "", stock_id, "made before ipyext", "", "", "") for stock_id in stock]
+        show_table(("", "name", "id", "state", "runs", "queue", "cells"), rows)
+
+    def _create(self, arguments: Any) -> None:
+        shell = self._engine.registry.create(arguments.names[0] if arguments.names else None)
+        name = f"{shell.name} ({shell.id})" if shell.name else str(shell.id)
+        print(f"Created subshell {name}.")  # noqa: T201
+
+    def _delete(self, arguments: Any) -> None:
+        engine = self._engine
+        if arguments.all:
+            wanted = [str(shell_id) for shell_id in engine.list_ids()]
+        else:
+            wanted = [str(view.find(self._engine, name).id) for name in arguments.names]
+        for shell_id in wanted:
+            engine.delete_id(shell_id)
+        print(f"Deleted {len(wanted)} subshell{'s' * (len(wanted) != 1)}.")  # noqa: T201
+
+    def _rename(self, arguments: Any) -> None:
+        old, new = arguments.names
+        view.find(self._engine, old).rename(new)
+        print(f"Subshell {old} is now called {new}.")  # noqa: T201
+
+    def _interrupt(self, arguments: Any) -> None:
+        if arguments.names:
+            view.find(self._engine, arguments.names[0]).interrupt()
+        else:
+            self._engine.interrupt()
+
+    def _info(self, arguments: Any) -> None:
+        shell = (
+            view.find(self._engine, arguments.names[0])
+            if arguments.names
+            else view.current(self._engine)
+        )
+        show_table(
+            ("", shell.label),
+            [
+                ("id", shell.id or "(the parent subshell has none)"),
+                ("name", shell.name or ""),
+                ("state", f"{shell.state} for {duration(shell.seconds)}"),
+                ("runs", first_line(shell.running, 200)),
+                ("queue", shell.queued),
+                ("cells run", shell.executed),
+                ("thread", shell.thread),
+            ],
+        )
+
+    def _jobs(self, arguments: Any) -> None:
+        rows = [
+            (job.number, job.subshell, job.status, duration(job.seconds), first_line(job.code))
+            for job in self._engine.jobs
+        ]
+        show_table(("job", "subshell", "state", "time", "code"), rows)
+
+    def _patches(self, arguments: Any) -> None:
+        rows = [
+            (entry.patch.id, entry.place, entry.state, entry.patch.what, entry.patch.why)
+            for entry in self._engine.host.report()
+        ]
+        show_table(("patch", "where", "state", "what", "why"), rows)
+
+    # -- completion ----------------------------------------------------------------------------
+
+    def completers(self) -> dict[str, Callable[[Any, Any], list[str]]]:
+        """Custom completers by the first word of a line."""
+        return {"%subshell": self._complete_line, "%%subshell": self._complete_cell}
+
+    def _names(self) -> list[str]:
+        return [child.label for child in self._engine.registry.all()]
+
+    def _complete_line(self, shell: Any, event: Any) -> list[str]:
+        words = event.line.split()
+        if event.symbol:
+            words = words[:-1]
+        if len(words) <= 1:
+            return list(ACTIONS)
+        if words[1] in ("delete", "rename", "interrupt", "info"):
+            return [*self._names(), *(["--all"] if words[1] == "delete" else [])]
+        raise TryNext
+
+    def _complete_cell(self, shell: Any, event: Any) -> list[str]:
+        if "\n" in event.line:
+            raise TryNext
+        return [*self._names(), "--detach", "--job"]

@@ -1,0 +1,1 @@
+"""Sans-I/O: what the messages mean. No sockets, no threads, no clock, no IPython."""

@@ -1,0 +1,133 @@
+"""Where a message of the shell channel goes.
+
+The rules, first match first:
+
+1. `header.subshell_id` names a child: to that child. Unknown or not a string: refused.
+2. Comm messages: by the policy, see `comm_route`.
+3. A cell that starts with ``%%subshell``: to the child that it names, or to a fresh one.
+4. A cell of nothing but ``%subshell`` lines, while main is busy: to the service thread.
+5. While main is busy: read-only requests to the service thread, or answered on the spot.
+6. Everything else: to main.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+
+class Destination(Enum):
+    PARENT = "parent"
+    CHILD = "child"  # `Route.name` is its id
+    NAMED = "named"  # `Route.name` is a name; made on demand
+    FRESH = "fresh"  # made for this request, gone after it
+    SERVICE = "service"
+    INLINE = "inline"  # quick and read-only: answered in the shell channel thread
+    COMMS = "comms"
+    REFUSE = "refuse"  # `Route.name` says why
+
+
+@dataclass(frozen=True)
+class Route:
+    to: Destination
+    name: str = ""
+
+
+@dataclass(frozen=True)
+class CellLine:
+    """The first line of a ``%%subshell`` cell, understood."""
+
+    name: str | None = None
+    detach: bool = False
+
+
+@dataclass(frozen=True)
+class View:
+    """What routing must know of the kernel at this moment."""
+
+    main_busy: bool
+    is_child: Callable[[str], bool]
+    parse_line: Callable[[str], CellLine | None]
+    answer_while_busy: bool = True
+    comms: str = "auto"
+
+
+COMM_TYPES = frozenset({"comm_open", "comm_msg", "comm_close"})
+QUICK = frozenset({"kernel_info_request", "connect_request", "comm_info_request"})
+READ_ONLY = frozenset(
+    {"complete_request", "inspect_request", "is_complete_request", "history_request"}
+)
+
+_CELL_MAGIC = re.compile(r"\s*%%subshell(?![^\s])([^\n]*)\n?", re.ASCII)
+_OUR_LINES = re.compile(r"(?:\s*(?:%(?:subshell|debugctl)(?![^\s])[^\n]*|#[^\n]*)?(?:\n|\Z))+")
+
+
+def cell_magic_line(code: str) -> str | None:
+    """What follows ``%%subshell`` on the first line of a cell; None if it starts otherwise."""
+    found = _CELL_MAGIC.match(code)
+    return found[1].strip() if found else None
+
+
+def cell_body(code: str) -> str:
+    """The cell without its ``%%subshell`` line, in the same line numbers."""
+    found = _CELL_MAGIC.match(code)
+    if found is None:
+        return code
+    return "\n" * code[: found.end()].count("\n") + code[found.end() :]
+
+
+def only_our_lines(code: str) -> bool:
+    """Whether a cell holds nothing but ``%subshell`` and ``%debugctl`` lines (and comments)."""
+    return "%" in code and _OUR_LINES.fullmatch(code) is not None
+
+
+def route(msg_type: str, header: dict[str, Any], content: Any, view: View) -> Route:
+    """Decide where a message goes. See the module's rules."""
+    subshell_id = header.get("subshell_id")
+    if msg_type in COMM_TYPES:
+        return comm_route(subshell_id, view)
+    if subshell_id is not None:
+        if isinstance(subshell_id, str) and view.is_child(subshell_id):
+            return Route(Destination.CHILD, subshell_id)
+        return Route(Destination.REFUSE, f"Unknown subshell_id {subshell_id!r}")
+    code = content.get("code") if isinstance(content, dict) else None
+    if msg_type == "execute_request" and isinstance(code, str):
+        return _cell_route(code, view)
+    if view.main_busy and view.answer_while_busy:
+        if msg_type in QUICK:
+            return Route(Destination.INLINE)
+        if msg_type in READ_ONLY:
+            return Route(Destination.SERVICE)
+    return Route(Destination.PARENT)
+
+
+def _cell_route(code: str, view: View) -> Route:
+    line = cell_magic_line(code)
+    if line is not None:
+        parsed = view.parse_line(line)
+        if parsed is not None and not parsed.detach and cell_body(code).strip():
+            return (
+                Route(Destination.FRESH)
+                if parsed.name is None
+                else Route(Destination.NAMED, parsed.name)
+            )
+        # Detached, or wrong: the magic itself says so, at once even if main is busy.
+        return Route(Destination.SERVICE if view.main_busy else Destination.PARENT)
+    if view.main_busy and only_our_lines(code):
+        return Route(Destination.SERVICE)
+    return Route(Destination.PARENT)
+
+
+def comm_route(subshell_id: Any, view: View) -> Route:
+    """Comm messages by policy: ``auto``, ``main`` or ``header``.
+
+    A comm outlives the subshell that its messages once came from, so an unknown id is no error.
+    """
+    if view.comms == "header" and isinstance(subshell_id, str) and view.is_child(subshell_id):
+        return Route(Destination.CHILD, subshell_id)
+    if view.comms == "auto" and view.main_busy:
+        return Route(Destination.COMMS)
+    return Route(Destination.PARENT)

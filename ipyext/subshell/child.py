@@ -1,0 +1,138 @@
+"""A child subshell: one thread, one event loop, one InteractiveShell of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from ipyext.subshell.interrupt import Gate, Interruptible
+from ipyext.subshell.shell import Shell
+
+
+class ChildShell(Shell):
+    """A shell in a thread of its own, with an event loop that runs also between its cells.
+
+    Owned by its thread: the loop, the InteractiveShell (made when it is first needed), the gate.
+    Any thread may call `put`, `interrupt`, `close` and `stop`. The thread is a daemon: code that
+    never ends cannot keep the process alive.
+
+    Args:
+        shell_id: its id.
+        name: its name, or None.
+        work: answers one queued item; awaited in the thread.
+        new_interactive: makes the InteractiveShell; called in the thread.
+        ended: called in the thread as the last thing.
+        ephemeral: it closes itself when its first item is answered.
+    """
+
+    def __init__(
+        self,
+        shell_id: str,
+        name: str | None,
+        *,
+        work: Callable[[ChildShell, Any], Awaitable[None]],
+        new_interactive: Callable[[ChildShell], Any],
+        ended: Callable[[ChildShell], None],
+        ephemeral: bool = False,
+    ) -> None:
+        super().__init__(shell_id, name)
+        self.ephemeral = ephemeral
+        self.gate = Gate()
+        self._work = work
+        self._new_interactive = new_interactive
+        self._ended = ended
+        self._interactive: Any | None = None
+        self._running: Interruptible | None = None
+        self._loop = asyncio.new_event_loop()
+        self._awake = asyncio.Event()
+        # Daemon, and not hidden from debuggers: breakpoints in its cells must be hit.
+        self.thread = threading.Thread(
+            target=self._main, name=f"subshell-{self.label}", daemon=True
+        )
+
+    def start(self) -> None:
+        """Start the thread. Its loop takes calls already."""
+        self.thread.start()
+
+    @property
+    def interactive(self) -> Any:
+        """The child's InteractiveShell. Made on first use, in its thread."""
+        if self._interactive is None:
+            self._interactive = self._new_interactive(self)
+        return self._interactive
+
+    def _wake(self) -> None:
+        # The loop is closed once the thread has ended; `put` refuses from `close` on.
+        with contextlib.suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(self._awake.set)
+
+    # -- in the thread -------------------------------------------------------------------------
+
+    def _main(self) -> None:
+        loop = self._loop
+        asyncio.set_event_loop(loop)
+        try:
+            loop.run_until_complete(self._serve())
+            _cancel_all(loop)
+            loop.run_until_complete(loop.shutdown_asyncgens())
+        finally:
+            self._ended(self)
+            asyncio.set_event_loop(None)
+            loop.close()
+
+    async def _serve(self) -> None:
+        # One task for all cells: context variables set by a cell are there in the next one.
+        while True:
+            item = self.take()
+            if item is None:
+                if self.closed:
+                    return
+                self._awake.clear()
+                if not self._queue and not self.closed:
+                    await self._awake.wait()
+                continue
+            try:
+                await self._work(self, item)
+            finally:
+                self.done()
+            if self.ephemeral and not self.queued:
+                return
+
+    async def drive(self, coroutine: Any) -> Any:
+        """Run a cell's coroutine; `interrupt` reaches it. In the thread."""
+        self._running = Interruptible(coroutine, self.gate)
+        try:
+            return await self._running.run()
+        finally:
+            self._running = None
+
+    # -- from anywhere -------------------------------------------------------------------------
+
+    def interrupt(self) -> bool:
+        """Interrupt what runs. False if nothing does. Any thread."""
+        running = self._running
+        if running is not None:
+            running.interrupt()
+            return True
+        return self.gate.raise_in()
+
+    def stop(self) -> None:
+        """End the thread as soon as its code lets it. `close` first. Any thread."""
+        self.interrupt()
+        self._wake()
+
+    def stop_after_current(self) -> None:
+        """End the thread when what runs has ended by itself. `close` first. Any thread."""
+        self._wake()
+
+
+def _cancel_all(loop: asyncio.AbstractEventLoop) -> None:
+    """Cancel what the cells left running and let it clean up, as `asyncio.run` does."""
+    tasks = asyncio.all_tasks(loop)
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))

@@ -1,0 +1,112 @@
+"""Subshell requests and interrupts on the control channel.
+
+Source: JEP 91 for create, delete and list; `subshell_id` in the content of an interrupt_request
+is our addition and changes nothing for requests without it. Everything here runs in the control
+thread and waits for nobody.
+"""
+
+from __future__ import annotations
+
+import inspect
+import os
+import socket
+from typing import TYPE_CHECKING, Any
+
+import psutil
+
+from ipyext.errors import IpyextError
+from ipyext.protocol import content as contents
+
+if TYPE_CHECKING:
+    from ipyext.subshell.engine import Engine
+
+
+class ControlHandlers:
+    """Entries for the kernel's `control_handlers`, in its calling convention."""
+
+    def __init__(self, engine: Engine, stock: dict[str, Any]) -> None:
+        self._engine = engine
+        self._stock_shutdown = stock["shutdown_request"]
+        self.table = {
+            name: getattr(self, name)
+            for name in (
+                "create_subshell_request",
+                "delete_subshell_request",
+                "list_subshell_request",
+                "interrupt_request",
+                "shutdown_request",
+            )
+        }
+        if "usage_request" not in stock:  # ipykernel 5
+            self.table["usage_request"] = self.usage_request
+
+    def _send(self, stream: Any, ident: Any, parent: Any, content: dict[str, Any]) -> None:
+        reply_type = contents.reply_type(parent["header"]["msg_type"])
+        self._engine.host.session.send(stream, reply_type, content, parent, ident)
+
+    def _answer(self, stream: Any, ident: Any, parent: Any, action: Any) -> None:
+        try:
+            content = {"status": "ok", **(action() or {})}
+        except IpyextError as error:
+            content = contents.error(type(error).__name__, str(error))
+        self._send(stream, ident, parent, content)
+
+    def create_subshell_request(self, stream: Any, ident: Any, parent: Any) -> None:
+        """Create a child subshell, with `name` from the content if there is one."""
+        name = parent["content"].get("name")
+
+        def create() -> dict[str, Any]:
+            child = self._engine.registry.create(name if isinstance(name, str) else None)
+            return {"subshell_id": child.id}
+
+        self._answer(stream, ident, parent, create)
+
+    def delete_subshell_request(self, stream: Any, ident: Any, parent: Any) -> None:
+        """Delete a child subshell; see `Engine.delete_id`."""
+        subshell_id = parent["content"]["subshell_id"]
+        self._answer(stream, ident, parent, lambda: self._engine.delete_id(subshell_id))
+
+    def list_subshell_request(self, stream: Any, ident: Any, parent: Any) -> None:
+        """List the ids of the child subshells."""
+        engine = self._engine
+        self._answer(stream, ident, parent, lambda: {"subshell_id": engine.list_ids()})
+
+    def interrupt_request(self, stream: Any, ident: Any, parent: Any) -> None:
+        """Interrupt what the person sees running, or the child that `subshell_id` names."""
+        wanted = parent["content"].get("subshell_id")
+        engine = self._engine
+        self._answer(
+            stream,
+            ident,
+            parent,
+            engine.interrupt
+            if wanted is None
+            else lambda: engine.interrupt_child(engine.registry.find(str(wanted))),
+        )
+
+    async def shutdown_request(self, stream: Any, ident: Any, parent: Any) -> None:
+        """Shut down as the stock kernel does, and let no child keep the process alive."""
+        self._engine.abandon_children()
+        result = self._stock_shutdown(stream, ident, parent)
+        if inspect.isawaitable(result):
+            await result
+        # ipykernel 5 and 6 stop main's loop with calls that do not wake it from another thread.
+        self._engine.host.stop_main()
+
+    def usage_request(self, stream: Any, ident: Any, parent: Any) -> None:
+        """What ipykernel 6 answers: host, process, CPU and memory (bytes, percent)."""
+        process = psutil.Process()
+        self._send(
+            stream,
+            ident,
+            parent,
+            {
+                "hostname": socket.gethostname(),
+                "pid": os.getpid(),
+                "kernel_cpu": process.cpu_percent(),
+                "kernel_memory": process.memory_info().rss,
+                "cpu_count": psutil.cpu_count(logical=True),
+                "host_cpu_percent": psutil.cpu_percent(),
+                "host_virtual_memory": dict(psutil.virtual_memory()._asdict()),
+            },
+        )

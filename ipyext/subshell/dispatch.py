@@ -1,0 +1,128 @@
+"""Answers one request on the thread of its shell. The same for main, children and control."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+import sys
+import threading
+from typing import Any
+
+from ipyext.protocol import content as contents
+from ipyext.subshell.child import ChildShell
+from ipyext.subshell.context import Contexts
+from ipyext.subshell.request import Request
+from ipyext.subshell.shell import Shell
+
+log = logging.getLogger("ipyext.dispatch")
+
+_COMPLETER = frozenset({"complete_request", "inspect_request"})
+
+
+class Dispatcher:
+    """Calls the kernel's own handlers, and sees to it that each request is answered once.
+
+    The kernel's tables are looked up for every message, so that entries that others add or wrap
+    are honoured.
+    """
+
+    def __init__(self, kernel: Any, contexts: Contexts, set_control_parent: bool) -> None:
+        self._kernel = kernel
+        self._contexts = contexts
+        self._set_control_parent = set_control_parent
+        self._completer = threading.Lock()  # Jedi is not thread-safe
+
+    async def on_main(self, shell: Shell, request: Request) -> None:
+        """Answer on main, with the stock kernel's own bookkeeping. Main thread."""
+        kernel = self._kernel
+        kernel.set_parent(request.idents, request.message)
+        request.begin()
+        try:
+            if not self._abort(shell, request) and await self._wanted(request):
+                kernel.pre_handler_hook()
+                try:
+                    await self._handle(kernel.shell_handlers, request)
+                finally:
+                    kernel.post_handler_hook()
+            for stream in (sys.stdout, sys.stderr):
+                if stream is not None:
+                    stream.flush()
+        finally:
+            request.finish()
+
+    async def in_child(self, shell: ChildShell, request: Request) -> None:
+        """Answer in a child's thread, or in a service thread."""
+        token = self._contexts.enter(request)
+        request.begin()
+        try:
+            if not self._abort(shell, request) and await self._wanted(request):
+                if request.type == "execute_request":
+                    await self._handle(self._kernel.shell_handlers, request)
+                else:
+                    await shell.drive(self._handle(self._kernel.shell_handlers, request))
+        except KeyboardInterrupt:
+            request.fail("KeyboardInterrupt", "")
+        finally:
+            request.finish()
+            self._contexts.leave(token)
+
+    async def inline(self, request: Request) -> None:
+        """Answer a quick, read-only request in the shell channel thread."""
+        await self._in_context(self._kernel.shell_handlers, request)
+
+    async def on_control(self, request: Request) -> None:
+        """Answer in the control thread."""
+        if self._set_control_parent:
+            self._kernel.set_parent(request.idents, request.message, channel="control")
+        await self._in_context(self._kernel.control_handlers, request)
+
+    async def _in_context(self, table: dict[str, Any], request: Request) -> None:
+        token = self._contexts.enter(request)
+        request.begin()
+        try:
+            await self._handle(table, request)
+        finally:
+            request.finish()
+            self._contexts.leave(token)
+
+    def _abort(self, shell: Shell, request: Request) -> bool:
+        if request.type != "execute_request" or not shell.aborting:
+            return False
+        request.reply({"status": "aborted"}, {"status": "aborted"})
+        return True
+
+    async def _wanted(self, request: Request) -> bool:
+        wanted = self._kernel.should_handle(request.stream, request.message, request.idents)
+        return bool(await wanted if inspect.isawaitable(wanted) else wanted)
+
+    async def _handle(self, table: dict[str, Any], request: Request) -> None:
+        problem = contents.problem(request.type, request.content)
+        if problem is not None:
+            request.fail("InvalidContentError", problem)
+            log.warning("Refused %s: %s", request.type, problem)
+            return
+        handler = table.get(request.type)
+        if handler is None:
+            log.warning("Nobody handles %s on the %s channel", request.type, request.channel)
+            request.fail(
+                "UnknownMessageError",
+                f"this kernel has no handler for {request.type} on the {request.channel} channel",
+            )
+            return
+        request.message["content"] = contents.complete(request.type, request.content)
+        lock = self._completer if request.type in _COMPLETER else None
+        if lock is not None:
+            lock.acquire()
+        try:
+            result = handler(request.stream, request.idents, request.message)
+            if inspect.isawaitable(result):
+                await result
+        except Exception as error:
+            log.error("Exception in the handler of %s", request.type, exc_info=True)
+            request.fail(type(error).__name__, str(error))
+        except KeyboardInterrupt as error:
+            log.error("Interrupted while handling %s", request.type)
+            request.fail(type(error).__name__, "interrupted")
+        finally:
+            if lock is not None:
+                lock.release()

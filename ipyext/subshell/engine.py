@@ -1,0 +1,414 @@
+"""The engine: routes every message, owns the shells, and answers the boundary's hooks.
+
+Threads: `shell_message`, `stdin_message` and routing run in the shell channel thread,
+`control_message` in the control thread, `main_turn` on main, `execute_child` in a child's thread.
+Everything else may be called from any thread. See docs/architecture.md.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import itertools
+import logging
+import os
+import signal
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from ipyext.host import KernelHost
+from ipyext.protocol import content as contents
+from ipyext.protocol.routing import CellLine, Destination, Route, View, cell_body, route
+from ipyext.subshell.child import ChildShell
+from ipyext.subshell.context import Contexts
+from ipyext.subshell.control import ControlHandlers
+from ipyext.subshell.dispatch import Dispatcher
+from ipyext.subshell.jobs import DetachedCell, Job
+from ipyext.subshell.registry import Registry
+from ipyext.subshell.request import Message, Request
+from ipyext.subshell.shell import EndOfAbort, ParentShell, Shell
+from ipyext.subshell.stdin import Stdin
+
+log = logging.getLogger("ipyext.engine")
+
+# Requests that work on the InteractiveShell: on control they run in the service thread, so that
+# the control thread stays free.
+_SHELL_WORK = frozenset(
+    {
+        "execute_request",
+        "complete_request",
+        "inspect_request",
+        "history_request",
+        "is_complete_request",
+        "apply_request",
+    }
+)
+
+
+class Engine:
+    """All shells of one kernel.
+
+    Args:
+        host: the kernel.
+        parse_line: understands what follows ``%%subshell``; None if it is wrong.
+    """
+
+    def __init__(self, host: KernelHost, parse_line: Callable[[str], CellLine | None]) -> None:
+        self.host = host
+        self.contexts = Contexts()
+        self.parent = ParentShell(self._wake_main)
+        self.registry = Registry(self._new_child)
+        self.stdin = Stdin(host)
+        self.jobs: list[Job] = []
+        self.recorders: dict[str, Callable[[str], None]] = {}
+        self.answer_while_busy = True
+        self.comms = "auto"
+        self.closing = False
+        self._parse_line = parse_line
+        self._dispatcher = Dispatcher(host.kernel, self.contexts, host.has_control_thread)
+        self._job_numbers = itertools.count(1)
+        self._helpers: dict[str, ChildShell] = {}
+        self._helpers_lock = threading.Lock()
+        self._debug_turn: asyncio.Lock | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def handlers(self) -> dict[str, Any]:
+        """Entries for the kernel's `control_handlers`."""
+        return ControlHandlers(self, self.host.kernel.control_handlers).table
+
+    # -- hooks of the boundary: see ipyext_patches.ports.Hooks ---------------------------------
+
+    def current(self) -> Request | None:
+        return self.contexts.current()
+
+    def inherit(self, thread: threading.Thread) -> None:
+        self.contexts.inherit(thread)
+
+    def shell_message(self, frames: Any) -> None:
+        request = self._receive("shell", frames)
+        if request is None:
+            return
+        message = request.message
+        view = View(
+            main_busy=self.parent.busy or self.parent.queued > 0,
+            is_child=lambda wanted: self.registry.get(wanted) is not None,
+            parse_line=self._parse_line,
+            answer_while_busy=self.answer_while_busy,
+            comms=self.comms,
+        )
+        where = route(request.type, message["header"], message["content"], view)
+        if self.closing:  # what is left to do is handing over to the stock kernel
+            where = Route(Destination.PARENT)
+        if where.to is Destination.REFUSE and self._forward_to_stock(request):
+            return
+        try:
+            self._deliver(request, where)
+        except Exception as error:
+            log.exception("Could not deliver %s", request.type)
+            request.refuse(type(error).__name__, str(error))
+
+    def control_message(self, frames: Any) -> None:
+        request = self._receive("control", frames)
+        if request is None:
+            return
+        if request.type in _SHELL_WORK:
+            self._put(self.helper("service"), request)
+        elif request.type == "debug_request":
+            self._spawn(self._debug(request))
+        else:
+            self._spawn(self._dispatcher.on_control(request))
+
+    def stdin_message(self, frames: Any) -> None:
+        self.stdin.on_message(frames)
+
+    async def main_turn(self) -> None:
+        request = self.parent.take()
+        if request is None:
+            return
+        try:
+            await self._dispatcher.on_main(self.parent, request)
+        finally:
+            self.parent.executed += request.type == "execute_request"
+            self.parent.done()
+
+    def drain_main(self) -> list[Any]:
+        return [request.frames for request in self.parent.drain()]
+
+    def list_children(self) -> list[str]:
+        return [str(child.id) for child in self.registry.all()]
+
+    def kernel_info(self, info: Message) -> Message:
+        features = list(info.get("supported_features", []))
+        if "kernel subshells" not in features:
+            features.append("kernel subshells")
+        return {**info, "supported_features": features}
+
+    def abort_queue(self) -> None:
+        shell = self.current_shell()
+        shell.aborting = True
+        timeout = self.host.kernel.stop_on_error_timeout
+
+        def end() -> None:
+            shell.put(EndOfAbort())
+
+        def arrived() -> None:
+            if self.closing:
+                return end()
+            # What the client sent before it knew of the error is aborted too.
+            self.host.flush_shell()
+            if timeout:
+                self.host.shell_channel_loop().call_later(timeout, end)
+            else:
+                end()
+            return None
+
+        self.host.in_shell_channel(arrived)
+
+    def ask_main(self, prompt: str, password: bool, idents: Any, parent: Message) -> str:
+        return self.stdin.ask(self.parent, list(idents), parent, prompt, password)
+
+    async def execute_child(self, request: Request, arguments: dict[str, Any]) -> Message:
+        shell = request.shell
+        assert isinstance(shell, ChildShell)
+        code = arguments.pop("code")
+        expressions = arguments.pop("user_expressions", None) or {}
+        arguments.pop("allow_stdin", None)
+        try:
+            if request.own_subshell:
+                arguments["body"] = cell_body(code)
+            result = await self._run_cell(shell, code, **arguments)
+        except KeyboardInterrupt as error:
+            self.host.show_error(shell.interactive, error)
+            content = contents.error("KeyboardInterrupt", "")
+            return {**content, "execution_count": shell.interactive.execution_count - 1}
+        shell.executed += 1
+        return self.host.reply_content(shell.interactive, result, expressions)
+
+    def sigint(self) -> bool:
+        return self.interrupt_children() > 0
+
+    # -- routing (shell channel thread, but for control) ---------------------------------------
+
+    def _receive(self, channel: str, frames: Any) -> Request | None:
+        try:
+            idents, message = self.host.read(frames)
+        except Exception:
+            log.error("Dropped an unreadable message on the %s channel", channel, exc_info=True)
+            return None
+        request = Request(self.host, channel, frames, idents, message, self._ask)
+        try:
+            message["content"] = self.host.unpack(message["content"])
+        except Exception as error:
+            request.refuse("InvalidContentError", f"the content is not valid JSON: {error}")
+            return None
+        return request
+
+    def _deliver(self, request: Request, where: Route) -> None:
+        if where.to is Destination.REFUSE:
+            request.refuse("UnknownSubshellError", where.name)
+        elif where.to is Destination.INLINE:
+            self._spawn(self._dispatcher.inline(request))
+        else:
+            request.own_subshell = where.to in (Destination.NAMED, Destination.FRESH)
+            self._put(self._shell_for(where), request)
+
+    def _shell_for(self, where: Route) -> Shell:
+        if where.to is Destination.CHILD:
+            child = self.registry.get(where.name)
+            assert child is not None
+            return child
+        if where.to is Destination.NAMED:
+            return self.registry.named(where.name)
+        if where.to is Destination.FRESH:
+            return self.registry.create(ephemeral=True)
+        if where.to in (Destination.SERVICE, Destination.COMMS):
+            return self.helper(where.to.value)
+        return self.parent
+
+    def _put(self, shell: Shell, request: Request) -> None:
+        if isinstance(shell, ChildShell):
+            request.shell = shell
+        if not shell.put(request):
+            request.delete(shell.label)
+
+    def _forward_to_stock(self, request: Request) -> bool:
+        """Subshells that ipykernel 7 made before we were loaded stay as they are."""
+        subshell_id = request.message["header"].get("subshell_id")
+        if not isinstance(subshell_id, str) or not self.host.is_stock_subshell(subshell_id):
+            return False
+        self.host.forward_to_stock(subshell_id, request.frames)
+        return True
+
+    def _spawn(self, coroutine: Any) -> None:
+        """Run a coroutine in the calling thread's loop, kept alive until it is done."""
+        task = asyncio.ensure_future(coroutine)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _debug(self, request: Request) -> None:
+        # ipykernel's debugger expects one request at a time; the others do not wait for it.
+        if self._debug_turn is None:
+            self._debug_turn = asyncio.Lock()
+        async with self._debug_turn:
+            await self._dispatcher.on_control(request)
+
+    def _wake_main(self) -> None:
+        self.host.in_shell_channel(self.host.wake_main)
+
+    # -- shells --------------------------------------------------------------------------------
+
+    def current_shell(self) -> Shell:
+        """The shell that the calling code belongs to."""
+        request = self.contexts.current()
+        return self.parent if request is None or request.shell is None else request.shell
+
+    def _new_child(self, shell_id: str, name: str | None, ephemeral: bool) -> ChildShell:
+        return ChildShell(
+            shell_id,
+            name,
+            work=self._work,
+            new_interactive=self._new_interactive,
+            ended=self._ended,
+            ephemeral=ephemeral,
+        )
+
+    def helper(self, name: str) -> ChildShell:
+        """A shell of ours that is not listed: ``"service"`` or ``"comms"``. Made on first use."""
+        with self._helpers_lock:
+            shell = self._helpers.get(name)
+            if shell is None or shell.closed:
+                shell = self._new_child(f"ipyext-{name}", f"ipyext-{name}", False)
+                self._helpers[name] = shell
+                shell.start()
+            return shell
+
+    def _new_interactive(self, child: ChildShell) -> Any:
+        def parent() -> Message:
+            request = self.contexts.current()
+            return {} if request is None else request.message
+
+        return self.host.new_child_shell(parent, child.label)
+
+    def _ended(self, child: ChildShell) -> None:
+        # An ephemeral child ends by itself; whoever queued something meanwhile gets an answer.
+        self.registry.remove(child)
+        for item in child.close():
+            item.delete(child.label)
+
+    async def _work(self, child: ChildShell, item: Any) -> None:
+        if isinstance(item, DetachedCell):
+            token = self.contexts.enter(item.request)
+            try:
+                await item.run(child, functools.partial(self._run_cell, child))
+            finally:
+                self.contexts.leave(token)
+        else:
+            await self._dispatcher.in_child(child, item)
+
+    async def _run_cell(self, child: ChildShell, code: str, **options: Any) -> Any:
+        return await self.host.run_cell(child.interactive, code, drive=child.drive, **options)
+
+    def _ask(self, request: Request, prompt: str, password: bool) -> str:
+        request.output.flush_all()
+        shell = request.shell or self.parent
+        return self.stdin.ask(shell, request.idents, request.message, prompt, password)
+
+    def list_ids(self) -> list[str]:
+        """Ids of all child subshells, those that ipykernel 7 made itself included."""
+        return [*self.host.stock_subshells(), *self.list_children()]
+
+    def delete(self, child: ChildShell) -> None:
+        """Delete a child; see `Registry.delete`."""
+        self.registry.delete(child, from_within=self.contexts.current())
+
+    def delete_id(self, subshell_id: str) -> None:
+        """Delete by id, also one that ipykernel 7 made itself.
+
+        Raises:
+            SubshellNotFoundError: no such id.
+        """
+        if self.host.is_stock_subshell(subshell_id):
+            self.host.delete_stock(subshell_id)
+        else:
+            self.delete(self.registry.find(subshell_id))
+
+    def submit(self, name: str | None, code: str) -> Job:
+        """Queue a cell in a child (made on demand) and return at once. Any shell's thread."""
+        child = self.registry.create(ephemeral=True) if name is None else self.registry.named(name)
+        job = Job(next(self._job_numbers), child.label, code)
+        launcher = self.contexts.current()
+        message = self._parent_message() if launcher is None else launcher.message
+        request = Request(
+            self.host, "shell", (), list(self._parent_idents(launcher)), message, self._ask
+        )
+        request.shell = child
+        self.jobs.append(job)
+        if not child.put(DetachedCell(job, launcher, request)):
+            job.cancel()
+        return job
+
+    def _parent_message(self) -> Message:
+        current = self.parent.current
+        if current is not None:
+            return dict(current.message)
+        message = self.host.main.get_parent() if hasattr(self.host.main, "get_parent") else None
+        if not message:
+            message = {"header": {"msg_id": "", "msg_type": "execute_request", "session": ""}}
+        return {"content": {}, "metadata": {}, "parent_header": {}, **message}
+
+    def _parent_idents(self, launcher: Request | None) -> list[bytes]:
+        if launcher is not None:
+            return launcher.idents
+        return self.parent.current.idents if self.parent.current is not None else []
+
+    # -- interrupts ----------------------------------------------------------------------------
+
+    def interrupt(self) -> None:
+        """The stop button: main if main is busy, else every busy child. Any thread."""
+        if self.parent.busy or not self.interrupt_children():
+            pid = os.getpid()
+            if os.getpgid(pid) == pid:
+                os.killpg(pid, signal.SIGINT)
+            else:
+                os.kill(pid, signal.SIGINT)
+
+    def interrupt_children(self) -> int:
+        """Interrupt every busy child; how many there were."""
+        busy = [child for child in self.registry.all() if child.busy]
+        for child in busy:
+            self.interrupt_child(child)
+        return len(busy)
+
+    def interrupt_child(self, child: ChildShell) -> None:
+        """Interrupt what one child runs. Any thread."""
+        for waiter in list(child.waiters):
+            waiter.interrupt()
+        child.interrupt()
+
+    # -- the end -------------------------------------------------------------------------------
+
+    def abandon_children(self) -> None:
+        """Delete every child, and the helpers, without waiting for their code. Any thread."""
+        for child in self.registry.all():
+            self._abandon(child)
+        with self._helpers_lock:
+            helpers, self._helpers = list(self._helpers.values()), {}
+        for helper in helpers:
+            self._abandon(helper)
+
+    def _abandon(self, child: ChildShell) -> None:
+        for waiter in list(child.waiters):
+            waiter.interrupt()
+        current = self.contexts.current()
+        if self.registry.get(str(child.id)) is child:
+            self.registry.delete(child, from_within=current)
+            return
+        for item in child.close():
+            item.delete(child.label)
+        if child.current is not None and child.current is current:
+            child.stop_after_current()
+            return
+        if child.current is not None:
+            child.current.delete(child.label)
+        child.stop()

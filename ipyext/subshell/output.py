@@ -1,0 +1,68 @@
+"""What one request prints, collected until the iopub thread sends it."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+
+class Output:
+    """Text per stream, sent as `stream` messages with this request as parent.
+
+    Any thread may write; a flush hands the text over and waits for nobody, and messages sent
+    afterwards by the same thread come after it.
+    """
+
+    def __init__(self, session: Any, parent: dict[str, Any]) -> None:
+        self._session = session
+        self._parent = parent
+        self._lock = threading.Lock()
+        self._texts: dict[Any, list[str]] = {}
+        self.muted = False
+
+    def write(self, stream: Any, text: str) -> int:
+        """Append `text`; it is sent within the stream's `flush_interval` seconds."""
+        if stream.echo is not None:
+            stream.echo.write(text)
+        with self._lock:
+            if self.muted:
+                return len(text)
+            waiting = self._texts.setdefault(stream, [])
+            first = not waiting
+            waiting.append(text)
+        if first:
+            self._flush_later(stream)
+        return len(text)
+
+    def _flush_later(self, stream: Any) -> None:
+        io_loop = stream.pub_thread.io_loop
+
+        def start_timer() -> None:
+            io_loop.call_later(stream.flush_interval, lambda: self.flush(stream))
+
+        stream.pub_thread.schedule(start_timer)
+
+    def flush(self, stream: Any) -> None:
+        """Send what was written to `stream`."""
+        with self._lock:
+            waiting = self._texts.pop(stream, None)
+            if waiting:
+                # Sent under the lock: two flushes must not overtake each other.
+                self._session.send(
+                    stream.pub_thread,
+                    "stream",
+                    {"name": stream.name, "text": "".join(waiting)},
+                    parent=self._parent,
+                    ident=stream.topic,
+                )
+
+    def flush_all(self) -> None:
+        """Send what was written to any stream."""
+        for stream in list(self._texts):
+            self.flush(stream)
+
+    def mute(self) -> None:
+        """Drop what is written from now on."""
+        with self._lock:
+            self.muted = True
+            self._texts.clear()

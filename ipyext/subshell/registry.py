@@ -1,0 +1,143 @@
+"""The child subshells of a kernel: made, named, found, deleted. From any thread."""
+
+from __future__ import annotations
+
+import re
+import threading
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+from ipyext.errors import SubshellNameError, SubshellNotFoundError
+from ipyext.subshell.child import ChildShell
+
+_NAME = re.compile(r"[^\W\d][\w.-]{0,63}\Z")
+_TAKEN = frozenset({"main", "parent", "all"})
+
+
+def check_name(name: str) -> str:
+    """Return `name` if a subshell can have it.
+
+    Raises:
+        SubshellNameError: it cannot.
+    """
+    if not _NAME.match(name):
+        raise SubshellNameError(
+            name, "use a letter first, then letters, digits, '_', '-' and '.', 64 at most"
+        )
+    if name in _TAKEN:
+        raise SubshellNameError(name, "that word has a meaning of its own here")
+    return name
+
+
+class Registry:
+    """Children by id. The lock covers the table only; threads start and stop outside it."""
+
+    def __init__(self, new_child: Callable[[str, str | None, bool], ChildShell]) -> None:
+        self._new_child = new_child
+        self._lock = threading.Lock()
+        self._children: dict[str, ChildShell] = {}
+        self._zombies: list[ChildShell] = []
+
+    def create(self, name: str | None = None, *, ephemeral: bool = False) -> ChildShell:
+        """Make and start a child.
+
+        Raises:
+            SubshellNameError: the name is taken or cannot be used.
+        """
+        if name is not None:
+            check_name(name)
+        child = self._new_child(str(uuid.uuid4()), name, ephemeral)
+        with self._lock:
+            self._check_free(name)
+            self._children[str(child.id)] = child
+        child.start()
+        return child
+
+    def named(self, name: str) -> ChildShell:
+        """The child of that name (or id), made if there is none. Same errors as `create`."""
+        try:
+            return self.find(name)
+        except SubshellNotFoundError:
+            return self.create(name)
+
+    def get(self, subshell_id: str) -> ChildShell | None:
+        """The child with that id."""
+        return self._children.get(subshell_id)
+
+    def find(self, wanted: str) -> ChildShell:
+        """The child with that name, id, or beginning of an id of at least four characters.
+
+        Raises:
+            SubshellNotFoundError: there is none, or more than one.
+        """
+        children = self.all()
+        for child in children:
+            if wanted in (child.id, child.name):
+                return child
+        found = [c for c in children if len(wanted) >= 4 and str(c.id).startswith(wanted)]
+        if len(found) == 1:
+            return found[0]
+        raise SubshellNotFoundError(wanted, [child.label for child in children])
+
+    def rename(self, child: ChildShell, name: str) -> None:
+        """Give `child` another name; its thread is called by it too. Same errors as `create`."""
+        check_name(name)
+        with self._lock:
+            if child.name != name:
+                self._check_free(name)
+            child.name = name
+        child.thread.name = f"subshell-{name}"
+
+    def _check_free(self, name: str | None) -> None:
+        if name is not None and any(child.name == name for child in self._children.values()):
+            raise SubshellNameError(name, "another subshell has that name; delete or rename it")
+
+    def all(self) -> list[ChildShell]:
+        """The children, oldest first."""
+        with self._lock:
+            return list(self._children.values())
+
+    def zombies(self) -> list[ChildShell]:
+        """Deleted children whose code does not end."""
+        with self._lock:
+            self._zombies = [z for z in self._zombies if z.thread.is_alive()]
+            return list(self._zombies)
+
+    def remove(self, child: ChildShell) -> bool:
+        """Take `child` off the table; False if it was off already."""
+        with self._lock:
+            return self._children.pop(str(child.id), None) is not None
+
+    def mourn(self, child: ChildShell) -> None:
+        """Remember a deleted child until its thread ends."""
+        with self._lock:
+            self._zombies.append(child)
+
+    def delete(self, child: ChildShell, *, from_within: Any = None) -> None:
+        """Delete `child` without waiting for its code: see design G4.
+
+        Its running request and everything queued are answered with an error at once, its code is
+        interrupted, and what it still prints is dropped. `from_within` is the request that asks
+        for it, if it runs in this very child: that one is left to end by itself.
+        """
+        if not self.remove(child):
+            return
+        label = child.label
+        queued = child.close()
+        current = child.current
+        for item in queued:
+            item.delete(label)
+        if current is not None and current is from_within:
+            child.stop_after_current()
+            return
+        if current is not None:
+            current.delete(label)
+            self.mourn(child)
+        child.stop()
+        if current is None and threading.current_thread() is not child.thread:
+            # Nothing runs, so this takes the time of a thread switch. Bounded all the same: an
+            # idle child may have background tasks that do not let themselves be cancelled.
+            child.thread.join(0.2)
+            if child.thread.is_alive():
+                self.mourn(child)

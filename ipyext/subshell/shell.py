@@ -1,0 +1,126 @@
+"""What every shell has: a queue, a state, a count."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from typing import Any, Protocol
+
+from ipyext.subshell.request import Request
+
+
+class Work(Protocol):
+    """Something a shell does on its own thread: a request, a detached cell."""
+
+    async def run(self, shell: Any) -> None: ...
+
+    def delete(self, label: str) -> None: ...
+
+
+class EndOfAbort:
+    """Queued behind what an error aborts: from here on, cells run again."""
+
+
+class Shell:
+    """A subshell: its queue and what it is doing. Subclasses say where its code runs.
+
+    `put` may be called from any thread, `take` and `done` from the shell's own. The lock covers
+    the queue and the state; nothing is called while it is held.
+
+    Attributes:
+        id: None for the parent subshell.
+        name: what people call it, or None.
+        executed: cells run so far.
+        aborting: cells are aborted instead of run, because one before them failed.
+    """
+
+    def __init__(self, shell_id: str | None, name: str | None) -> None:
+        self.id = shell_id
+        self.name = name
+        self.executed = 0
+        self.aborting = False
+        self.closed = False
+        self.current: Request | None = None
+        self.since = time.monotonic()
+        self.waiters: list[Any] = []  # input() calls, to be woken by an interrupt
+        self._lock = threading.Lock()
+        self._queue: deque[Any] = deque()
+
+    @property
+    def label(self) -> str:
+        """Name or id, for messages."""
+        return self.name or self.id or "main"
+
+    @property
+    def interactive(self) -> Any | None:
+        """Its own InteractiveShell; None where main's is meant."""
+        return None
+
+    @property
+    def busy(self) -> bool:
+        return self.current is not None
+
+    @property
+    def queued(self) -> int:
+        """Requests waiting."""
+        with self._lock:
+            return sum(1 for item in self._queue if not isinstance(item, EndOfAbort))
+
+    def put(self, item: Any) -> bool:
+        """Queue `item` and wake the shell; False if the shell is closed."""
+        with self._lock:
+            if self.closed:
+                return False
+            self._queue.append(item)
+        self._wake()
+        return True
+
+    def _wake(self) -> None:
+        raise NotImplementedError
+
+    def take(self) -> Any | None:
+        """The next thing to do, or None. The shell is busy with it until `done`."""
+        with self._lock:
+            while self._queue:
+                item = self._queue.popleft()
+                if isinstance(item, EndOfAbort):
+                    self.aborting = False
+                    continue
+                self.current = item
+                self.since = time.monotonic()
+                return item
+        return None
+
+    def done(self) -> None:
+        """The shell is idle."""
+        with self._lock:
+            self.current = None
+            self.since = time.monotonic()
+
+    def close(self) -> list[Any]:
+        """Take nothing in any more; returns what was queued."""
+        with self._lock:
+            self.closed = True
+            return self._drain()
+
+    def drain(self) -> list[Any]:
+        """Give up what is queued, oldest first."""
+        with self._lock:
+            return self._drain()
+
+    def _drain(self) -> list[Any]:
+        items = [item for item in self._queue if not isinstance(item, EndOfAbort)]
+        self._queue.clear()
+        return items
+
+
+class ParentShell(Shell):
+    """Main. Its turns come from the boundary, which keeps the stock kernel's order."""
+
+    def __init__(self, wake: Any) -> None:
+        super().__init__(None, None)
+        self._wake_main = wake
+
+    def _wake(self) -> None:
+        self._wake_main()

@@ -1,0 +1,120 @@
+"""Subshells as people see them: a snapshot with methods that act on the living one."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+
+from ipyext.errors import SubshellNotFoundError
+from ipyext.subshell.child import ChildShell
+from ipyext.subshell.engine import Engine
+from ipyext.subshell.jobs import Job
+from ipyext.subshell.shell import Shell
+
+
+@dataclass(frozen=True)
+class Subshell:
+    """A subshell as it was when it was asked for; the methods act on the living one.
+
+    Attributes:
+        id: JEP 91's subshell_id; None for the parent subshell (main).
+        name: its name, or None.
+        state: ``"idle"``, ``"busy"``, ``"waiting for input"`` or ``"zombie"`` (deleted, but its
+            code does not end).
+        seconds: how long it has been in that state.
+        running: the code that runs, or an empty string.
+        queued: requests waiting.
+        executed: cells run so far.
+        thread: the name of its thread.
+    """
+
+    id: str | None
+    name: str | None
+    state: str
+    seconds: float
+    running: str
+    queued: int
+    executed: int
+    thread: str
+    _engine: Engine = field(repr=False, compare=False)
+
+    @property
+    def label(self) -> str:
+        """Name, id, or ``"main"``."""
+        return self.name or self.id or "main"
+
+    def run(self, code: str) -> Job:
+        """Run `code` there, as ``%%subshell NAME --detach`` does, and return at once.
+
+        Raises:
+            SubshellNotFoundError: it was deleted, or it is the parent subshell.
+        """
+        return self._engine.submit(str(self._child().id), code)
+
+    def interrupt(self) -> None:
+        """Raise KeyboardInterrupt in what runs there. Same errors as `run`, but main can be."""
+        if self.id is None:
+            self._engine.interrupt()
+        else:
+            self._engine.interrupt_child(self._child())
+
+    def rename(self, name: str) -> Subshell:
+        """Give it another name and return it as it is then.
+
+        Raises:
+            SubshellNameError: the name is taken or cannot be used.
+            SubshellNotFoundError: see `run`.
+        """
+        self._engine.registry.rename(self._child(), name)
+        return find(self._engine, name)
+
+    def delete(self) -> None:
+        """Delete it now; what runs in it gets KeyboardInterrupt. Same errors as `run`."""
+        self._engine.delete(self._child())
+
+    def _child(self) -> ChildShell:
+        if self.id is None:
+            raise SubshellNotFoundError("main")
+        return self._engine.registry.find(self.id)
+
+
+def describe(engine: Engine, shell: Shell, zombie: bool = False) -> Subshell:
+    work = shell.current
+    state = "idle" if work is None else "busy"
+    if shell.waiters:
+        state = "waiting for input"
+    thread = shell.thread.name if isinstance(shell, ChildShell) else "MainThread"
+    return Subshell(
+        id=shell.id,
+        name=shell.name,
+        state="zombie" if zombie else state,
+        seconds=time.monotonic() - shell.since,
+        running="" if work is None else work.code,
+        queued=shell.queued,
+        executed=shell.executed,
+        thread=thread,
+        _engine=engine,
+    )
+
+
+def everyone(engine: Engine) -> list[Subshell]:
+    """All subshells: the parent first, then the children by age, then zombies."""
+    return [
+        describe(engine, engine.parent),
+        *(describe(engine, child) for child in engine.registry.all()),
+        *(describe(engine, child, zombie=True) for child in engine.registry.zombies()),
+    ]
+
+
+def find(engine: Engine, name: str) -> Subshell:
+    """The subshell with that name or id; ``"main"`` is the parent.
+
+    Raises:
+        SubshellNotFoundError: there is none.
+    """
+    return describe(engine, engine.parent if name == "main" else engine.registry.find(name))
+
+
+def current(engine: Engine) -> Subshell:
+    """The subshell that the calling code runs in."""
+    return describe(engine, engine.current_shell())

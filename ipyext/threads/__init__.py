@@ -1,0 +1,1 @@
+"""Threads with an event loop: named, ready when started, joined when stopped."""

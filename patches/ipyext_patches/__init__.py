@@ -1,0 +1,34 @@
+"""The boundary: the only code of ipyext that touches the private parts of other projects.
+
+Its front door is this module. `find_host` checks the versions and finds the kernel, `Host.open`
+verifies and applies every change or none, `Host.report` says what is patched and why, `Host.close`
+takes it all back. `CHECKED` is the range of versions it was checked with. Nothing of the patched
+projects is imported before that check.
+"""
+
+from ipyext_patches.errors import (
+    NotAKernelError,
+    PatchConflictError,
+    PatchError,
+    UnsupportedTargetError,
+)
+from ipyext_patches.host import Host, find_host
+from ipyext_patches.loops import LoopCalls
+from ipyext_patches.spec import Patch, PatchReport
+from ipyext_patches.versions import CHECKED, PYTHON, CheckedRange, installed
+
+__all__ = [
+    "CHECKED",
+    "PYTHON",
+    "CheckedRange",
+    "Host",
+    "LoopCalls",
+    "NotAKernelError",
+    "Patch",
+    "PatchConflictError",
+    "PatchError",
+    "PatchReport",
+    "UnsupportedTargetError",
+    "find_host",
+    "installed",
+]

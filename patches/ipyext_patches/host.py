@@ -1,0 +1,325 @@
+"""One kernel, behind one object: what the engine may do with it, whatever its version."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from ipyext_patches import versions
+from ipyext_patches.errors import NotAKernelError, UnsupportedTargetError
+from ipyext_patches.ledger import Action, Change, Ledger, SetAttribute, SetItem
+from ipyext_patches.loops import LoopCalls
+from ipyext_patches.ports import Frames, Hooks, LoopPort, Message
+from ipyext_patches.spec import ITEM, Patch, PatchReport
+
+MAGICS = Patch(
+    id="magics.tables",
+    target="IPython.core.magic.MagicsManager.magics",
+    what="Registers %subshell and %%subshell; ipykernel 7's own %subshell comes back on unload.",
+    why="IPython has no call to unregister a magic.",
+    upstream="IPython/core/magic.py",
+    shape=ITEM,
+)
+HANDLERS = Patch(
+    id="control.handlers",
+    target="Kernel.control_handlers",
+    what="Subshell requests and interrupts are answered by the engine.",
+    why="ipykernel 7's own handlers wait for running cells; earlier versions have none.",
+    upstream="JEP 91; ipykernel/kernelbase.py",
+    shape=ITEM,
+)
+
+
+class Host:
+    """A running (or starting) ipykernel.
+
+    Attributes:
+        kernel: the kernel object; only its public attributes are for the engine.
+        main: the parent subshell's InteractiveShell.
+        session: the kernel's `jupyter_client.session.Session`.
+        lane: the major version of ipykernel.
+        versions: what is installed.
+    """
+
+    def __init__(self, main: Any, found: dict[str, str]) -> None:
+        self.main = main
+        self.kernel = main.kernel
+        self.session = self.kernel.session
+        self.versions = found
+        self.lane = versions.lane(found["ipykernel"])
+        self._ledger = Ledger()
+        self._channels: Any = None
+        self._released = threading.Event()
+        self._on_released: Callable[[], None] = lambda: None
+
+    @property
+    def has_control_thread(self) -> bool:
+        return self.lane > 5
+
+    @property
+    def has_shell_channel_thread(self) -> bool:
+        return self.lane > 6
+
+    @property
+    def started(self) -> bool:
+        """Whether the kernel reads its sockets already; False while profiles are loaded."""
+        return hasattr(self.kernel, "io_loop")
+
+    def open(
+        self,
+        hooks: Hooks,
+        shell_loop: LoopPort | None,
+        control_loop: LoopPort | None,
+        handlers: dict[str, Any],
+        magics: Any,
+        completers: dict[str, Any],
+    ) -> None:
+        """Apply every change, or none. Main thread (ipykernel 7: also a stock subshell's).
+
+        Args:
+            hooks: the engine.
+            shell_loop: our shell channel thread where `has_shell_channel_thread` is False.
+            control_loop: our control thread where `has_control_thread` is False.
+            handlers: entries for the kernel's `control_handlers`.
+            magics: the `Magics` object to register.
+            completers: custom completers by the word that a line starts with.
+
+        Raises:
+            UnsupportedTargetError, PatchConflictError: nothing is changed.
+        """
+        from ipyext_patches.targets import ipython, kernel, messages, output, python
+        from ipyext_patches.targets.channels import CONTROL, SHELL, START, STDIN
+
+        stock = self.kernel
+        if shell_loop is None:
+            thread = stock.shell_channel_thread
+            shell_loop = LoopCalls(thread.io_loop, thread)
+        if control_loop is None:
+            control_loop = LoopCalls(stock.control_thread.io_loop, stock.control_thread)
+        self._channels = channels = self._channels_class()(stock, hooks, shell_loop, control_loop)
+        self.messages = messages.Reader(self.session)
+        ledger = self._ledger
+        changes: list[Change] = [
+            *messages.changes(ledger),
+            *output.changes(ledger, hooks, stock.iopub_thread),
+            *python.thread_changes(ledger, hooks),
+            *python.input_changes(ledger, hooks, stock),
+            *ipython.changes(ledger, hooks, self.main, self._on_main_later),
+            *ipython.magics_changes(MAGICS, self.main, magics),
+            *ipython.completer_changes(MAGICS, self.main, completers),
+            *kernel.changes(ledger, hooks, stock, self.lane),
+            *(SetItem(HANDLERS, stock.control_handlers, k, v) for k, v in handlers.items()),
+        ]
+        if self.has_shell_channel_thread:
+            from ipyext_patches.targets import ipykernel_7
+
+            changes += ipykernel_7.changes(ledger, hooks, stock)
+        sigint = python.sigint_change(hooks, stock)
+        assert isinstance(sigint, Action)
+        do, undo = sigint.do, sigint.undo
+        changes.append(Action(sigint.patch, lambda: self.on_main(do), lambda: self.on_main(undo)))
+
+        def give_back() -> None:
+            channels.give_back()
+            self._released.set()
+            self._on_released()
+
+        def undo_channels() -> None:
+            if channels.needs_main and channels.taken:
+                self.on_main(give_back)
+            else:
+                give_back()
+
+        if self.started:
+            changes.append(Action(SHELL, channels.take, undo_channels))
+        else:
+            start = stock.start
+
+            def start_and_take() -> None:
+                start()
+                if ledger.switch.on:
+                    channels.take()
+
+            changes.append(SetAttribute(START, stock, "start", start_and_take))
+            changes.append(Action(SHELL, lambda: None, undo_channels))
+        changes += [Action(p, lambda: None, lambda: None) for p in (CONTROL, STDIN)]
+        ledger.apply(changes)
+
+    def _channels_class(self) -> Any:
+        if self.lane == 5:
+            from ipyext_patches.targets.ipykernel_5 import Ipykernel5Channels
+
+            return Ipykernel5Channels
+        if self.lane == 6:
+            from ipyext_patches.targets.ipykernel_6 import Ipykernel6Channels
+
+            return Ipykernel6Channels
+        from ipyext_patches.targets.ipykernel_7 import Ipykernel7Channels
+
+        return Ipykernel7Channels
+
+    def close(self) -> None:
+        """Take every change back. Any thread but the control and shell channel threads.
+
+        Attributes and tables are stock when it returns. The sockets of ipykernel 5 and 6 go back
+        to main, so they do as soon as main is free; `wait_released` tells.
+        """
+        self._ledger.revert()
+
+    def finish_threads(self) -> None:
+        """The process ends: end the threads that own the sockets. Main thread."""
+        if self._channels is not None:
+            self._channels.shell_loop.finish()
+            self._channels.control_loop.finish()
+
+    def wait_released(self, timeout: float | None = None) -> bool:
+        """Wait until the sockets are the stock kernel's again."""
+        return self._released.wait(timeout)
+
+    def on_released(self, callback: Callable[[], None]) -> None:
+        """Have `callback` called on main (ipykernel 7: in `close`) when that is so."""
+        self._on_released = callback
+
+    @property
+    def released(self) -> bool:
+        return self._released.is_set()
+
+    def report(self) -> list[PatchReport]:
+        """What is patched now, and where."""
+        return self._ledger.report()
+
+    # -- messages ------------------------------------------------------------------------------
+
+    def read(self, frames: Frames) -> tuple[list[bytes], Message]:
+        """See `messages.Reader.read`."""
+        return self.messages.read(frames)
+
+    def unpack(self, content: bytes) -> Any:
+        """See `messages.Reader.unpack`."""
+        return self.messages.unpack(content)
+
+    def publish(self, msg_type: str, content: Message, parent: Message) -> None:
+        """Send on iopub. Any thread."""
+        self.session.send(
+            self.kernel.iopub_socket,
+            msg_type,
+            content,
+            parent=parent,
+            ident=self.kernel._topic(msg_type),
+        )
+
+    def send(self, channel: str, frames: Frames, copy: bool = True) -> None:
+        """Send serialized frames on ``"shell"``, ``"control"`` or ``"stdin"``. Any thread."""
+        getattr(self._channels, channel).send(frames, copy)
+
+    def wake_main(self) -> None:
+        """Have main call `Hooks.main_turn` soon. Shell channel thread."""
+        self._channels.wake_main()
+
+    def in_shell_channel(self, function: Callable[[], Any]) -> None:
+        """Run `function` in the shell channel thread soon. Any thread."""
+        self._channels.shell_loop.call(function)
+
+    def shell_channel_loop(self) -> Any:
+        """The asyncio loop of the shell channel thread."""
+        return self._channels.shell_loop.io_loop.asyncio_loop
+
+    def flush_shell(self) -> None:
+        """Route what has already arrived on the shell socket. Shell channel thread."""
+        import zmq
+
+        self._channels.shell.stream.flush(zmq.POLLIN)
+
+    def on_main(self, function: Callable[[], Any]) -> None:
+        """Run `function` on main: now if this is main, else as soon as main is free."""
+        if threading.current_thread() is threading.main_thread():
+            function()
+        else:
+            self.kernel.io_loop.add_callback(function)
+
+    def _on_main_later(self, function: Callable[[], Any]) -> None:
+        if self.started:
+            self.kernel.io_loop.add_callback(function)
+        else:
+            function()
+
+    def stop_main(self) -> None:
+        """Stop main's event loop as soon as main is free; the process then ends. Any thread."""
+        self.kernel.io_loop.add_callback(self.kernel.io_loop.stop)
+
+    # -- subshells that ipykernel 7 made itself ------------------------------------------------
+
+    def is_stock_subshell(self, subshell_id: str) -> bool:
+        """Whether the id names a subshell that the stock kernel made before we were loaded."""
+        return self.lane == 7 and bool(self._channels.stock_subshell(subshell_id))
+
+    def forward_to_stock(self, subshell_id: str, frames: Frames) -> None:
+        """Hand a message to such a subshell. Shell channel thread."""
+        self._channels.forward_to_stock(subshell_id, frames)
+
+    def delete_stock(self, subshell_id: str) -> None:
+        """Stop such a subshell without waiting for its running cell. Any thread."""
+        self._channels.delete_stock(subshell_id)
+
+    def stock_subshells(self) -> list[str]:
+        """Ids of such subshells."""
+        return list(self._channels.manager._cache) if self.lane == 7 else []
+
+    # -- child subshells -----------------------------------------------------------------------
+
+    def new_child_shell(self, parent: Callable[[], Message], label: str) -> Any:
+        """An InteractiveShell of its own for a child subshell. Call it in the child's thread."""
+        from ipyext_patches.targets.child_shell import new_child_shell
+
+        return new_child_shell(self.main, parent, label)
+
+    def run_cell(self, shell: Any, code: str, **options: Any) -> Awaitable[Any]:
+        """Run a cell in a child's shell; gives IPython's ExecutionResult. The child's thread."""
+        from ipyext_patches.targets.child_shell import run_cell
+
+        return run_cell(shell, code, **options)
+
+    def reply_content(self, shell: Any, result: Any, expressions: dict[str, str]) -> Message:
+        """The content of the execute_reply for such a result. The child's thread."""
+        from ipyext_patches.targets.child_shell import reply_content
+
+        return reply_content(shell, result, expressions)
+
+    def show_error(self, shell: Any, error: BaseException) -> None:
+        """Publish the traceback of `error` under the current cell. The child's thread."""
+        shell.showtraceback((type(error), error, error.__traceback__))
+
+
+def find_host(main: Any) -> Host:
+    """The kernel that `main` belongs to. Changes nothing.
+
+    Raises:
+        NotAKernelError: plain IPython, or a kernel that is not ipykernel's.
+        UnsupportedTargetError: a version outside the checked range.
+    """
+    kernel = getattr(main, "kernel", None)
+    if kernel is None:
+        raise NotAKernelError(
+            "ipyext extends Jupyter kernels and there is none here: this is plain IPython. "
+            "Load it in a notebook, a console (jupyter console) or any other client of ipykernel."
+        )
+    found = versions.check()
+    if "ipykernel.kernelbase" not in sys.modules or not isinstance(
+        kernel, sys.modules["ipykernel.kernelbase"].Kernel
+    ):
+        raise NotAKernelError(
+            f"ipyext extends ipykernel, but this kernel is {type(kernel).__module__}."
+            f"{type(kernel).__name__}. Use a kernel of the ipykernel package."
+        )
+    from zmq.eventloop.zmqstream import ZMQStream
+
+    if not isinstance(kernel.control_stream, ZMQStream) or kernel.stdin_socket is None:
+        raise UnsupportedTargetError(
+            "the kernel's transport",
+            "not ZeroMQ (an in-process or embedded kernel)",
+            "a kernel in a process of its own",
+            "Start the kernel the usual way: as a notebook kernel or with jupyter console.",
+        )
+    return Host(main, found)

@@ -1,0 +1,56 @@
+"""Calls into a thread that runs an event loop."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import threading
+from collections.abc import Callable
+from typing import Any
+
+
+class LoopCalls:
+    """`call` and `ask` for a thread and its tornado loop, whoever started them."""
+
+    def __init__(self, io_loop: Any, thread: threading.Thread) -> None:
+        self.io_loop = io_loop
+        self._thread = thread
+
+    @property
+    def here(self) -> bool:
+        """Whether the calling thread is this one."""
+        return threading.current_thread() is self._thread
+
+    def call(self, function: Callable[[], Any]) -> None:
+        """Run `function` there soon, or now if this is the thread. Any thread."""
+        if self.here:
+            function()
+        else:
+            self.io_loop.asyncio_loop.call_soon_threadsafe(function)
+
+    def ask(self, function: Callable[[], Any], timeout: float = 10.0) -> Any:
+        """Run `function` there and return what it returns or raises. Any thread.
+
+        Once the thread has ended it runs in the calling one: nobody else owns its things then.
+
+        Raises:
+            TimeoutError: the thread did not get to it within `timeout` seconds.
+        """
+        if self.here or not self._thread.is_alive():
+            return function()
+        answer: concurrent.futures.Future[Any] = concurrent.futures.Future()
+
+        def run() -> None:
+            try:
+                answer.set_result(function())
+            except BaseException as error:
+                answer.set_exception(error)
+
+        self.io_loop.asyncio_loop.call_soon_threadsafe(run)
+        return answer.result(timeout)
+
+    def finish(self) -> None:
+        """Let the loop do what it was given, end it, and join the thread. Any other thread."""
+        if self._thread.is_alive():
+            self.io_loop.add_callback(self.io_loop.stop)
+            if not self.here:
+                self._thread.join()

@@ -1,0 +1,107 @@
+"""What the boundary asks of the engine, as protocols: the boundary never imports `ipyext`."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Protocol
+
+Frames = Sequence[Any]
+Message = dict[str, Any]
+
+
+class Context(Protocol):
+    """The request on whose behalf the calling code runs, where that is not plain main."""
+
+    @property
+    def channel(self) -> str:
+        """``"shell"`` or ``"control"``."""
+
+    @property
+    def message(self) -> Message:
+        """The deserialized request."""
+
+    @property
+    def muted(self) -> bool:
+        """Its shell was deleted: whatever it still publishes is dropped."""
+
+    @property
+    def interactive(self) -> Any | None:
+        """The child's own InteractiveShell; ``None`` where main's is meant."""
+
+    def write(self, stream: Any, text: str) -> int:
+        """Append to what this request printed."""
+
+    def flush(self, stream: Any) -> None:
+        """Hand what was printed to the iopub thread; does not wait for it."""
+
+    def ask(self, prompt: str, password: bool) -> str:
+        """Ask the client of this request for a line of input."""
+
+
+class Hooks(Protocol):
+    """Entry points of the engine. Each says which thread calls it.
+
+    Attributes:
+        recorders: by stream name, who else wants what main prints.
+    """
+
+    recorders: dict[str, Callable[[str], None]]
+
+    def current(self) -> Context | None:
+        """The context of the calling code; ``None`` on main and in its threads. Any thread."""
+
+    def inherit(self, thread: Any) -> None:
+        """`thread` is about to be started by the calling code. Any thread."""
+
+    def shell_message(self, frames: Frames) -> None:
+        """A message came in on the shell ROUTER. Shell channel thread."""
+
+    def control_message(self, frames: Frames) -> None:
+        """A message came in on the control ROUTER. Control thread."""
+
+    def stdin_message(self, frames: Frames) -> None:
+        """A message came in on the stdin ROUTER. Shell channel thread."""
+
+    def main_turn(self) -> Awaitable[None]:
+        """Answer the next request of the parent subshell, if there is one. Main thread."""
+
+    def drain_main(self) -> list[Frames]:
+        """Give up the requests that main has not begun, oldest first. Main or shell channel thread."""
+
+    def list_children(self) -> list[str]:
+        """Ids of our child subshells. Any thread."""
+
+    def kernel_info(self, info: dict[str, Any]) -> dict[str, Any]:
+        """Complete the content of a kernel_info_reply. Any thread."""
+
+    def abort_queue(self) -> None:
+        """The calling shell's cell failed: abort what is queued behind it. Any shell."""
+
+    def ask_main(self, prompt: str, password: bool, idents: Any, parent: Message) -> str:
+        """Ask for input on behalf of the parent subshell. Main thread."""
+
+    def execute_child(self, context: Context, arguments: dict[str, Any]) -> Awaitable[Any]:
+        """Run a cell of a child subshell. That child's thread."""
+
+    def sigint(self) -> bool:
+        """SIGINT came while main is idle. True if it was meant for a child. Main thread."""
+
+
+Call = Callable[[], Any]
+
+
+class LoopPort(Protocol):
+    """A thread with an event loop that the engine lends to the boundary."""
+
+    @property
+    def io_loop(self) -> Any:
+        """Its tornado IOLoop."""
+
+    def call(self, function: Call) -> None:
+        """Run `function` there soon. Any thread."""
+
+    def ask(self, function: Call, timeout: float = 10.0) -> Any:
+        """Run `function` there and return its result. Any other thread."""
+
+    def finish(self) -> None:
+        """End the thread. Any other thread."""

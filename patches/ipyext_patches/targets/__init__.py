@@ -1,0 +1,1 @@
+"""What is patched in each project. Imported only after `ipyext_patches.versions.check`."""

@@ -1,0 +1,262 @@
+"""The ways into and out of a kernel: what every version of ipykernel has, in one form."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import zmq
+from zmq.eventloop.zmqstream import ZMQStream
+
+from ipyext_patches.loops import LoopCalls
+from ipyext_patches.ports import Frames, Hooks, LoopPort
+from ipyext_patches.spec import Patch
+
+SHELL = Patch(
+    id="channels.shell",
+    target="Kernel.shell_stream and its ROUTER",
+    what="The shell channel thread reads and writes the shell socket; we route its messages.",
+    why="Who reads the shell socket on main answers nobody while a cell runs.",
+    upstream="JEP 91; ipykernel/shellchannel.py; ipykernel#1554 (raw sends beside a stream)",
+)
+CONTROL = Patch(
+    id="channels.control",
+    target="Kernel.control_stream and its ROUTER",
+    what="Control requests run in the control thread, each answered even if it is malformed.",
+    why="ipykernel 5 has no such thread; later ones leave malformed requests without a reply.",
+    upstream="ipykernel/control.py",
+)
+STDIN = Patch(
+    id="channels.stdin",
+    target="Kernel.stdin_socket",
+    what="The shell channel thread owns the stdin socket and hands each reply to who asked.",
+    why="Several shells that poll one socket take each other's replies, or crash the process.",
+    upstream="ipykernel/kernelbase.py _input_request",
+)
+START = Patch(
+    id="channels.start",
+    target="Kernel.start",
+    what="Takes the channels over as soon as the kernel has started.",
+    why="From a profile or --ext, the extension is loaded before there is anything to take over.",
+    upstream="ipykernel/kernelbase.py start",
+)
+
+
+class SharedStream:
+    """A ZMQStream used from other threads than its loop's. The stream stays the socket's only user.
+
+    Sending raw on a socket that a stream reads can strand a request that came in meanwhile
+    (ipykernel 7.0 to 7.2), so every send goes through the stream, in its own thread.
+    """
+
+    def __init__(self, stream: ZMQStream, loop: LoopPort) -> None:
+        self.stream = stream
+        self._loop = loop
+
+    def send(self, frames: Frames, copy: bool = True) -> None:
+        """Send `frames` soon. Any thread."""
+        self._loop.call(lambda: self._send(frames, copy))
+
+    def _send(self, frames: Frames, copy: bool) -> None:
+        if not self.stream.closed():
+            self.stream.send_multipart(frames, copy=copy)
+            # At once, not in a later turn of the loop: every turn can cost the GIL.
+            self.stream.flush(zmq.POLLOUT)
+
+
+class BorrowedCallback:
+    """Someone's ZMQStream with our `on_recv` for a while; its socket and thread stay theirs."""
+
+    def __init__(self, stream: ZMQStream, callback: Callable[[Any], Any]) -> None:
+        self._stream = stream
+        self._callback = callback
+        self._former: tuple[Any, Any] | None = None
+
+    def install(self) -> None:
+        """Call in the stream's thread."""
+        stream: Any = self._stream
+        self._former = (stream._recv_callback, stream._recv_copy)
+        stream.on_recv(self._callback, copy=False)
+
+    def restore(self) -> None:
+        """Call in the stream's thread. The former callback is the same object as before."""
+        stream: Any = self._stream
+        if self._former is not None and not stream.closed():
+            stream._recv_callback, stream._recv_copy = self._former
+            self._former = None
+
+
+_SOCKET_METHODS = ("bind", "bind_to_random_port", "connect", "setsockopt", "getsockopt")
+
+
+class MovedSocket:
+    """A ROUTER that another thread reads, while its old stream goes on with the end of a pipe.
+
+    The stream object keeps its identity, its callback and its loop: a request that is being
+    handled holds it and sends its reply through it, GUI event loops watch its descriptor, and
+    ipykernel flushes it. Only its socket changes. All methods are called on the stream's thread,
+    except where they say otherwise.
+    """
+
+    def __init__(self, stream: ZMQStream, loop: LoopPort, on_recv: Callable[[Any], Any]) -> None:
+        self._old: Any = stream
+        self._loop = loop
+        self._on_recv = on_recv
+        self.router: Any = stream.socket
+        self._inner: Any = None
+        self._outer: Any = None
+        self.new: ZMQStream | None = None
+
+    def move(self) -> None:
+        """Afterwards `loop` owns the ROUTER and calls `on_recv` for what comes in."""
+        self._old.flush(zmq.POLLOUT)
+        context = self.router.context
+        self._inner, outer = context.socket(zmq.PAIR), context.socket(zmq.PAIR)
+        address = f"inproc://ipyext-{id(self):x}"
+        self._inner.bind(address)
+        outer.connect(address)
+        self._swap(self._inner)
+        self._loop.ask(lambda: self._adopt(outer))
+
+    def restore(self) -> None:
+        """Afterwards the old stream owns the ROUTER again; nothing that came in is lost."""
+        self._old.flush(zmq.POLLOUT)
+        self._loop.ask(self._release)
+        self._swap(self.router)
+        self._inner.close(0)
+
+    def wake(self) -> None:
+        """Make the old stream's descriptor readable, for a GUI event loop. Loop's thread."""
+        if self._outer is not None:
+            self._outer.send_multipart([b""])
+            self._outer.flush(zmq.POLLOUT)
+
+    def _swap(self, socket: Any) -> None:
+        stream = self._old
+        stream.io_loop.remove_handler(stream.socket)
+        stream.socket = socket
+        stream._fd = socket.FD
+        stream.poller = zmq.Poller()  # flush() had registered the other socket
+        for name in _SOCKET_METHODS:
+            setattr(stream, name, getattr(socket, name))
+        stream.io_loop.add_handler(socket, stream._handle_events, stream.io_loop.READ)
+        stream._rebuild_io_state()
+
+    def _adopt(self, outer: Any) -> None:
+        io_loop = self._loop.io_loop
+        self.new = new = ZMQStream(self.router, io_loop)
+        self._outer = ZMQStream(outer, io_loop)
+        self._outer.on_recv(self._forward, copy=False)
+        new.on_recv(self._on_recv, copy=False)
+
+    def _forward(self, frames: Any) -> None:
+        assert self.new is not None
+        self.new.send_multipart(frames, copy=False)
+        self.new.flush(zmq.POLLOUT)
+
+    def _release(self) -> None:
+        new = self.new
+        assert new is not None
+        self._outer.flush(zmq.POLLIN)  # what main sent last
+        self._outer.close(0)
+        self._outer = None
+        new.stop_on_recv()
+        new.flush(zmq.POLLOUT)
+        new.io_loop.remove_handler(self.router)
+        new.socket = None  # type: ignore[assignment]  # detached: close() would close the ROUTER
+        self.new = None
+
+
+class Channels:
+    """One kernel's sockets. `take` and `give_back` run on main where `needs_main` says so."""
+
+    needs_main = True
+
+    def __init__(self, kernel: Any, hooks: Hooks, shell: LoopPort, control: LoopPort) -> None:
+        self.kernel = kernel
+        self.hooks = hooks
+        self.shell_loop = shell
+        self.control_loop = control
+        self.shell: SharedStream
+        self.control: SharedStream
+        self.stdin: SharedStream
+        self.taken = False
+
+    def take(self) -> None:
+        """Afterwards the engine gets every message of the shell, control and stdin channels."""
+        self._take_shell()
+        self._take_control()
+        self.shell_loop.ask(self._take_stdin)
+        self.taken = True
+
+    def give_back(self) -> None:
+        """Afterwards the channels are stock, and so are the requests that main had not begun."""
+        if not self.taken:
+            return
+        self.taken = False
+        self.shell_loop.ask(self._give_back_stdin)
+        self._give_back_control()
+        self._give_back_shell()
+
+    def wake_main(self) -> None:
+        """Have main call `Hooks.main_turn`, after what it was given before. Shell channel thread."""
+        raise NotImplementedError
+
+    def _take_shell(self) -> None:
+        raise NotImplementedError
+
+    def _give_back_shell(self) -> None:
+        raise NotImplementedError
+
+    def _take_control(self) -> None:
+        self._control = BorrowedCallback(self.kernel.control_stream, self.hooks.control_message)
+        self.control_loop.ask(self._control.install)
+        self.control = SharedStream(self.kernel.control_stream, self.control_loop)
+
+    def _give_back_control(self) -> None:
+        self.control_loop.ask(self._control.restore)
+
+    def _take_stdin(self) -> None:
+        stream = ZMQStream(self.kernel.stdin_socket, self.shell_loop.io_loop)
+        stream.on_recv(self.hooks.stdin_message, copy=False)
+        self.stdin = SharedStream(stream, self.shell_loop)
+
+    def _give_back_stdin(self) -> None:
+        stream: Any = self.stdin.stream
+        stream.stop_on_recv()
+        stream.flush(zmq.POLLOUT)
+        stream.io_loop.remove_handler(stream.socket)
+        stream.socket = None  # detached: close() would close the kernel's socket
+
+
+class MovedShellChannels(Channels):
+    """ipykernel 5 and 6: the shell socket is read on main until we move it to a thread of ours."""
+
+    stream: ZMQStream
+
+    def _take_shell(self) -> None:
+        self._moved = MovedSocket(self.stream, self.shell_loop, self.hooks.shell_message)
+        self._moved.move()
+        assert self._moved.new is not None
+        self.shell = SharedStream(self._moved.new, self.shell_loop)
+
+    def _give_back_shell(self) -> None:
+        self._moved.restore()
+        for frames in self.hooks.drain_main():
+            self.dispatch_stock(frames)
+        self.shell = SharedStream(
+            self.stream, LoopCalls(self.stream.io_loop, threading.main_thread())
+        )
+
+    def wake_main(self) -> None:
+        self.kernel.io_loop.add_callback(self.schedule_turn)
+        if self.kernel.eventloop is not None:  # main sits in a GUI loop, which watches the stream
+            self._moved.wake()
+
+    def schedule_turn(self) -> None:
+        raise NotImplementedError
+
+    def dispatch_stock(self, frames: Frames) -> None:
+        """Put a request that was not begun where the stock kernel keeps those."""
+        raise NotImplementedError

@@ -1,0 +1,305 @@
+"""IPython: an InteractiveShell of its own for every child subshell.
+
+One InteractiveShell used by several threads is the root of most crossing between subshells: its
+display hook, its count, its history, its last exception. A child's shell shares main's magics,
+events, transformers, formatters and configuration, by falling back to main for every attribute
+that it has not got itself, and owns what belongs to one shell only.
+"""
+
+from __future__ import annotations
+
+import bdb
+import copy
+import functools
+import sys
+import types
+import warnings
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from IPython.core.history import HistoryManager
+from IPython.core.magic import Magics
+from IPython.core.payload import PayloadManager
+
+from ipyext_patches.ports import Message
+from ipyext_patches.targets.namespace import ChildNamespace, is_reserved
+
+Drive = Callable[[Coroutine[Any, Any, Any]], Awaitable[Any]]
+
+
+class _SharedTraits(dict):  # type: ignore[type-arg]
+    """Trait values that fall back to main's, so that configuration changes reach every child."""
+
+    def __init__(self, shared: dict[str, Any]) -> None:
+        super().__init__()
+        self._shared = shared
+
+    def __missing__(self, name: str) -> Any:
+        return self._shared[name]
+
+
+class _NullTrap:
+    """Stands for main's display and builtin traps, which stay in place between cells."""
+
+    def __enter__(self) -> _NullTrap:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        pass
+
+
+class ChildShellMixin:
+    """What a child's InteractiveShell does differently. Lives in its child's thread only."""
+
+    main: Any
+    _namespace: ChildNamespace
+    _last_exc_info: tuple[Any, Any, Any] | None
+    _parent: Callable[[], Message]
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "main":
+            raise AttributeError(name)
+        return getattr(self.main, name)
+
+    @property
+    def user_ns(self) -> ChildNamespace:
+        return self._namespace
+
+    @user_ns.setter
+    def user_ns(self, value: Any) -> None:
+        self._namespace.update(value)
+
+    @property
+    def parent_header(self) -> Message:
+        return self._parent()
+
+    def get_parent(self) -> Message:
+        return self._parent()
+
+    def set_parent(self, parent: Message) -> None:
+        """Nothing to keep: outputs look up the request that they belong to."""
+
+    @contextmanager
+    def _tee(self, channel: str) -> Iterator[None]:
+        # IPython 9 swaps `sys.stdout.write` around every cell; swaps of several shells pile up.
+        yield
+
+    def _get_exc_info(self, exc_tuple: Any = None) -> tuple[Any, Any, Any]:
+        """As IPython's, but the last exception is the child's own: `sys.last_*` stay main's."""
+        found = sys.exc_info() if exc_tuple is None else exc_tuple
+        if found[0] is None:
+            found = self._last_exc_info or found
+        if found[0] is None:
+            raise ValueError("No exception to find")
+        self._last_exc_info = found
+        return found
+
+    async def run_code(self, code_obj: Any, result: Any = None, *, async_: bool = False) -> bool:
+        """Run compiled code of a cell; False if it went well, as IPython's method.
+
+        Unlike IPython's it leaves `sys.excepthook` alone, which is one for all threads, and it
+        picks the fastest namespace that is right.
+        """
+        __tracebackhide__ = "__ipython_bottom__"
+        shared = self._namespace.shared
+        names: dict[str, Any] = shared
+        if any(is_reserved(name) for name in code_obj.co_names):
+            names = self._namespace
+        try:
+            if async_:
+                await eval(code_obj, self.user_global_ns, names)
+            else:
+                exec(code_obj, self.user_global_ns, names)
+        except SystemExit as error:
+            self._note(result, error)
+            self.showtraceback(exception_only=True)
+            warnings.warn("To exit: use 'exit', 'quit', or Ctrl-D.", stacklevel=1)
+        except bdb.BdbQuit as error:
+            self._note(result, error)
+        except self.custom_exceptions as error:
+            self._note(result, error)
+            self.CustomTB(*sys.exc_info())
+        except BaseException as error:
+            self._note(result, error)
+            self.showtraceback(running_compiled_code=True)
+        else:
+            return False
+        return True
+
+    @staticmethod
+    def _note(result: Any, error: BaseException) -> None:
+        if result is not None:
+            result.error_in_exec = error
+
+    def find_magic(self, magic_name: str, magic_kind: str = "line") -> Any:
+        return self._rebind(self.main.find_magic(magic_name, magic_kind))
+
+    def find_line_magic(self, magic_name: str) -> Any:
+        return self._rebind(self.main.find_line_magic(magic_name))
+
+    def find_cell_magic(self, magic_name: str) -> Any:
+        return self._rebind(self.main.find_cell_magic(magic_name))
+
+    def _rebind(self, magic: Any) -> Any:
+        """The same magic, working on this shell instead of main's."""
+        owner = getattr(magic, "__self__", None)
+        if isinstance(owner, Magics) and owner.shell is self.main:
+            return types.MethodType(magic.__func__, self._own_copy(owner))
+        if getattr(magic, "shell", None) is self.main:  # aliases such as %ls are objects
+            return self._own_copy(magic)
+        return magic
+
+    def _own_copy(self, owner: Any) -> Any:
+        key = id(owner)
+        if key not in self._copies:
+            twin = type(owner).__new__(type(owner))
+            twin.__dict__.update(owner.__dict__)
+            if "_trait_values" in owner.__dict__:
+                twin._trait_values = dict(owner._trait_values)
+            twin.shell = self
+            self._copies[key] = (owner, twin)  # holding `owner` keeps its id taken
+        return self._copies[key][1]
+
+
+@functools.lru_cache(maxsize=4)
+def _child_class(main_class: type) -> type:
+    # The same name: libraries recognise a kernel by `get_ipython().__class__.__name__`.
+    return type(
+        main_class.__name__,
+        (ChildShellMixin, main_class),
+        {"__module__": main_class.__module__, "__doc__": main_class.__doc__},
+    )
+
+
+def new_child_shell(main: Any, parent: Callable[[], Message], label: str) -> Any:
+    """A shell of its own beside `main`. Call it in the thread that will use it.
+
+    Args:
+        main: the parent subshell's InteractiveShell.
+        parent: gives the request that is being answered.
+        label: shown in its repr and in error messages.
+    """
+    cls = _child_class(type(main))
+    shell: Any = cls.__new__(cls)
+    shell.__dict__["main"] = main
+    shell._trait_values = _SharedTraits(main._trait_values)
+    shell.__dict__["display_trap"] = shell.__dict__["builtin_trap"] = _NullTrap()
+    shell._trait_values["display_trap"] = shell._trait_values["builtin_trap"] = _NullTrap()
+    shell._parent = parent
+    shell._label = label
+    shell._copies = {}
+    shell._last_exc_info = None
+    shell._namespace = namespace = ChildNamespace(main.user_ns)
+    shell.user_ns_hidden = dict(main.user_ns_hidden)
+    shell.configurables = [shell]
+    shell.execution_count = 1
+    shell.last_execution_succeeded = True
+    shell.last_execution_result = None
+    shell._last_traceback = None
+    shell._last_traceback_during_displayhook = False
+    shell.showing_traceback = False
+    # compile() flags are switched on and off around every node of a cell (top-level await).
+    shell.compile = copy.copy(main.compile)
+    shell.InteractiveTB = copy.copy(main.InteractiveTB)
+    shell.SyntaxTB = copy.copy(main.SyntaxTB)
+    shell.payload_manager = PayloadManager()
+    shell.history_manager = history = HistoryManager(shell=shell, enabled=False)
+    history.input_hist_parsed, history.input_hist_raw = [""], [""]
+    history.output_hist, history.dir_hist = {}, main.history_manager.dir_hist
+    namespace["_ih"] = namespace["In"] = history.input_hist_parsed
+    namespace["_oh"] = namespace["Out"] = history.output_hist
+    for name in ("_i", "_ii", "_iii", "_", "__", "___"):
+        namespace[name] = ""
+    hook = main.displayhook
+    shell.displayhook = own = type(hook)(shell=shell, cache_size=hook.cache_size)
+    own.session, own.pub_socket, own.topic = hook.session, hook.pub_socket, hook.topic
+    return shell
+
+
+async def run_cell(
+    shell: Any, code: str, *, drive: Drive, body: str | None = None, **options: Any
+) -> Any:
+    """Run one cell in a child's shell and return IPython's ExecutionResult.
+
+    Where `body` is given it is run instead of `code`, which history and the debugger still know
+    the cell by; empty lines at its start keep the line numbers. Events are triggered as
+    `InteractiveShell.run_cell` does. Raises nothing that the cell raised.
+    """
+    shell._last_traceback = None
+    shell._last_traceback_during_displayhook = False
+    failure = None
+    source = code if body is None else body.lstrip("\n")
+    try:
+        transformed = shell.transform_cell(source)
+        if body is not None:
+            transformed = "\n" * (len(body) - len(source)) + transformed
+    except Exception:
+        transformed, failure = code, sys.exc_info()
+    options = accepted(shell, options)
+    result = None
+    try:
+        if shell.should_run_async(
+            code, transformed_cell=transformed, preprocessing_exc_tuple=failure
+        ) and not _runs_on_asyncio(shell):
+            # %autoawait trio and the like: their runner blocks this thread, as on main.
+            async def run() -> Any:
+                return shell.loop_runner(cell())
+
+        else:
+
+            async def run() -> Any:
+                return await cell()
+
+        def cell() -> Coroutine[Any, Any, Any]:
+            coroutine: Coroutine[Any, Any, Any] = shell.run_cell_async(
+                code, transformed_cell=transformed, preprocessing_exc_tuple=failure, **options
+            )
+            return coroutine
+
+        result = await drive(run())
+    finally:
+        shell.events.trigger("post_execute")
+        if not options.get("silent"):
+            shell.events.trigger("post_run_cell", result)
+    return result
+
+
+def _runs_on_asyncio(shell: Any) -> bool:
+    from IPython.core.interactiveshell import _asyncio_runner
+
+    return bool(shell.loop_runner is _asyncio_runner)
+
+
+@functools.lru_cache(maxsize=8)
+def _parameters(function: Any) -> frozenset[str]:
+    import inspect
+
+    return frozenset(inspect.signature(function).parameters)
+
+
+def accepted(shell: Any, options: dict[str, Any]) -> dict[str, Any]:
+    """Those of `options` that this IPython's `run_cell_async` knows (cell_id, cell_meta)."""
+    known = _parameters(type(shell).run_cell_async)
+    return {name: value for name, value in options.items() if name in known}
+
+
+def reply_content(shell: Any, result: Any, user_expressions: dict[str, str]) -> dict[str, Any]:
+    """The content of an execute_reply for `result`, as `IPythonKernel.do_execute` builds it."""
+    error = result.error_before_exec or result.error_in_exec
+    if error is None and shell._last_traceback_during_displayhook:
+        error = shell._last_exc_info[1]  # a repr failed: ipykernel 7.3 reports that as an error
+    content: dict[str, Any] = {"status": "ok", "execution_count": shell.execution_count - 1}
+    if error is not None:
+        content.update(
+            status="error",
+            ename=type(error).__name__,
+            evalue=str(error),
+            traceback=shell._last_traceback or [],
+            user_expressions={},
+        )
+    else:
+        content["user_expressions"] = shell.user_expressions(user_expressions or {})
+    content["payload"] = shell.payload_manager.read_payload()
+    shell.payload_manager.clear_payload()
+    return content

@@ -1,0 +1,139 @@
+"""IPython: process-wide names that must mean the calling shell, not the last one."""
+
+from __future__ import annotations
+
+import builtins
+import sys
+from typing import Any
+
+from IPython.core.interactiveshell import InteractiveShell
+
+from ipyext_patches.ledger import Action, Change, Ledger, SetAttribute, SetItem, Wrap
+from ipyext_patches.ports import Hooks
+from ipyext_patches.spec import Patch, function
+
+INSTANCE = Patch(
+    id="ipython.instance",
+    target="IPython.core.interactiveshell.InteractiveShell.instance",
+    what="In a child subshell, get_ipython() and display() reach the child's own shell.",
+    why="There is one singleton for the process, and everything asks it.",
+    upstream="traitlets SingletonConfigurable; IPython/core/getipython.py",
+    shape=function(),
+)
+GET_IPYTHON = Patch(
+    id="ipython.get-ipython",
+    target="get_ipython in the user namespace and in builtins",
+    what="Returns the shell of the calling code.",
+    why="Transformed magics call it by that name; in a child it must not mean main's shell.",
+    upstream="IPython/core/interactiveshell.py init_user_ns",
+)
+TRAPS = Patch(
+    id="ipython.traps",
+    target="IPython.core.display_trap.DisplayTrap, IPython.core.builtin_trap.BuiltinTrap",
+    what="Stay in place between cells, with one display hook that finds the calling shell.",
+    why="They swap sys.displayhook and builtins around every cell; two shells undo each other.",
+    upstream="IPython/core/display_trap.py, IPython/core/builtin_trap.py",
+)
+TEE = Patch(
+    id="ipython.tee",
+    target="IPython.core.interactiveshell.InteractiveShell._tee (IPython 9)",
+    what="Records what main prints without replacing sys.stdout.write around every cell.",
+    why=(
+        "Replacements made by cells that overlap pile up until printing fails, and record one "
+        "shell's output in the other's history."
+    ),
+    upstream="IPython/core/interactiveshell.py _tee",
+    shape=function("channel"),
+)
+
+
+def changes(ledger: Ledger, hooks: Hooks, main: Any, on_main_later: Any) -> list[Change]:
+    def shell_here() -> Any:
+        context = hooks.current() if ledger.switch.on else None
+        interactive = None if context is None else context.interactive
+        return main if interactive is None else interactive
+
+    def get_ipython() -> Any:
+        """Return the InteractiveShell of the calling subshell."""
+        return shell_here()
+
+    def instance(wrapped: Any, cls: Any, args: Any, kwargs: Any) -> Any:
+        found = wrapped(*args, **kwargs)
+        return shell_here() if found is main else found
+
+    hook = _DisplayHook(main, shell_here)
+    found: list[Change] = [
+        Action(TRAPS, hook.open, hook.close),
+        Action(TRAPS, lambda: _hold(main.builtin_trap), lambda: _let_go(main.builtin_trap)),
+        SetItem(GET_IPYTHON, vars(builtins), "get_ipython", get_ipython),
+        SetItem(GET_IPYTHON, main.user_ns, "get_ipython", get_ipython),
+        Wrap(INSTANCE, InteractiveShell, "instance", instance, ledger.switch),
+    ]
+    if hasattr(main, "_tee"):
+        from ipyext_patches.targets.tee import Tee
+
+        tee = Tee(main, hooks)
+        found.append(SetAttribute(TEE, main, "_tee", tee))
+        found.append(Action(TEE, lambda: tee.open(on_main_later), tee.close))
+    return found
+
+
+def _hold(trap: Any) -> None:
+    """Keep main's builtins in place: one level more than its cells make it."""
+    if not trap._nested_level:
+        trap.activate()
+    trap._nested_level += 1
+
+
+def _let_go(trap: Any) -> None:
+    trap._nested_level -= 1
+    if not trap._nested_level:
+        trap.deactivate()
+
+
+class _DisplayHook:
+    """`sys.displayhook` for as long as the extension is loaded. Holds main's display trap open."""
+
+    def __init__(self, main: Any, shell_here: Any) -> None:
+        self._main = main
+        self._trap = main.display_trap
+        self._shell_here = shell_here
+        self._plain: Any = None
+
+    def __call__(self, value: object = None) -> Any:
+        shell = self._shell_here()
+        if shell is self._main and self._trap._nested_level == 1:
+            return self._plain(value)  # main, but outside its cells
+        return shell.displayhook(value)
+
+    def open(self) -> None:
+        trap = self._trap
+        self._plain = trap.old_hook if trap._nested_level else sys.displayhook
+        trap._nested_level += 1
+        sys.displayhook = self
+
+    def close(self) -> None:
+        trap = self._trap
+        trap._nested_level -= 1
+        if trap._nested_level:  # a cell of main is running: as the stock kernel would have it
+            trap.old_hook = self._plain
+            sys.displayhook = trap.hook
+        else:
+            sys.displayhook = self._plain
+
+
+def magics_changes(patch: Patch, main: Any, magics: Any) -> list[Change]:
+    """Register a `Magics` object without leaving a trace: IPython has no call to unregister."""
+    manager = main.magics_manager
+    found: list[Change] = []
+    for kind in ("line", "cell"):
+        for name, method in magics.magics[kind].items():
+            bound = getattr(magics, method) if isinstance(method, str) else method
+            found.append(SetItem(patch, manager.magics[kind], name, bound))
+    return found
+
+
+def completer_changes(patch: Patch, main: Any, completers: dict[str, Any]) -> list[Change]:
+    """Register custom completers; IPython has no call to unregister those either."""
+    table = main.strdispatchers["complete_command"].strs
+    return [SetItem(patch, table, word, complete) for word, complete in completers.items()]

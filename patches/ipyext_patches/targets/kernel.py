@@ -1,0 +1,164 @@
+"""ipykernel, every version: the kernel's own idea of the current request, per shell."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from ipykernel.kernelbase import Kernel
+
+from ipyext_patches.ledger import Change, Ledger, SetAttribute
+from ipyext_patches.ports import Hooks
+from ipyext_patches.spec import Patch, function
+from ipyext_patches.versions import Lane
+
+PARENT = Patch(
+    id="kernel.parent",
+    target="ipykernel.kernelbase.Kernel.get_parent (5.x: Kernel._parent_header)",
+    what="Gives the request of the calling shell.",
+    why="Comm messages, debug events and others take their parent from it.",
+    upstream="ipykernel/kernelbase.py",
+)
+INFO = Patch(
+    id="kernel.info",
+    target="ipykernel.kernelbase.Kernel.kernel_info",
+    what="Adds 'kernel subshells' to supported_features.",
+    why="Front ends create subshells only if the kernel says that it has them.",
+    upstream="JEP 91, JEP 92",
+)
+COUNT = Patch(
+    id="kernel.execution-count",
+    target="ipykernel.ipkernel.IPythonKernel.execution_count",
+    what="Gives the count of the calling shell.",
+    why="JEP 91: every subshell counts for itself; the stock count is shared.",
+    upstream="JEP 91",
+)
+EXECUTE = Patch(
+    id="kernel.do-execute",
+    target="ipykernel.ipkernel.IPythonKernel.do_execute",
+    what="Cells of child subshells run in the child's own InteractiveShell.",
+    why="The stock method runs every cell in the one InteractiveShell there is.",
+    upstream="ipykernel/ipkernel.py; JEP 91",
+    shape=function("code", "silent", "store_history", "user_expressions", "allow_stdin"),
+)
+ABORT = Patch(
+    id="kernel.abort-queues",
+    target="ipykernel.kernelbase.Kernel._abort_queues",
+    what="An error aborts what is queued behind it in the same shell, for stop_on_error_timeout.",
+    why="Routing is ours, so the queues are; the stock timeout is ignored since 7.0.",
+    upstream="ipykernel/kernelbase.py",
+)
+ASK = Patch(
+    id="stdin.request",
+    target="ipykernel.kernelbase.Kernel._input_request",
+    what="Sends input_request through the owner of the stdin socket and waits for its own reply.",
+    why="The stock method reads whatever comes in: two shells that ask swap their answers.",
+    upstream="ipykernel/kernelbase.py; ipykernel#452",
+    shape=function("prompt", "ident", "parent", "password"),
+)
+
+
+def changes(ledger: Ledger, hooks: Hooks, kernel: Any, lane: Lane) -> list[Change]:
+    """The changes to the kernel object itself (lane: its major version)."""
+    return [
+        _parent(ledger, hooks, kernel, lane),
+        _info(ledger, hooks, kernel),
+        _count(ledger, hooks, kernel),
+        _execute(ledger, hooks, kernel, lane),
+        SetAttribute(ABORT, kernel, "_abort_queues", _abort(ledger, hooks, kernel)),
+        SetAttribute(ASK, kernel, "_input_request", _ask(ledger, hooks, kernel)),
+    ]
+
+
+def _parent(ledger: Ledger, hooks: Hooks, kernel: Any, lane: Lane) -> Change:
+    def here(channel: str | None = None) -> Any:
+        context = hooks.current() if ledger.switch.on else None
+        if context is not None and channel in (None, context.channel):
+            return context.message
+        return None
+
+    if lane == 5:
+        trait: Any = vars(Kernel)["_parent_header"]
+
+        def get(instance: Any) -> Any:
+            message = here()
+            return trait.__get__(instance, type(instance)) if message is None else message
+
+        def put(instance: Any, value: Any) -> None:
+            trait.__set__(instance, value)
+
+        return SetAttribute(PARENT, Kernel, "_parent_header", property(get, put))
+
+    original = kernel.get_parent
+
+    def get_parent(channel: str | None = None) -> Any:
+        message = here(channel)
+        return original(channel) if message is None else message
+
+    return SetAttribute(PARENT, kernel, "get_parent", get_parent)
+
+
+def _info(ledger: Ledger, hooks: Hooks, kernel: Any) -> Change:
+    cls = type(kernel)
+    original: Any = cls.kernel_info
+
+    def kernel_info(instance: Any) -> Any:
+        info = original.__get__(instance, cls)
+        return hooks.kernel_info(info) if ledger.switch.on and instance is kernel else info
+
+    return SetAttribute(INFO, cls, "kernel_info", property(kernel_info))
+
+
+def _count(ledger: Ledger, hooks: Hooks, kernel: Any) -> Change:
+    cls = type(kernel)
+    original: Any = cls.execution_count
+
+    def get(instance: Any) -> Any:
+        context = hooks.current() if ledger.switch.on else None
+        if context is not None and context.interactive is not None:
+            return context.interactive.execution_count
+        return original.__get__(instance, cls)
+
+    def put(instance: Any, value: Any) -> None:
+        original.__set__(instance, value)
+
+    return SetAttribute(COUNT, cls, "execution_count", property(get, put))
+
+
+def _execute(ledger: Ledger, hooks: Hooks, kernel: Any, lane: Lane) -> Change:
+    original = kernel.do_execute
+    names = ("code", "silent", "store_history", "user_expressions", "allow_stdin")
+
+    def do_execute(*args: Any, **kwargs: Any) -> Any:
+        context = hooks.current() if ledger.switch.on else None
+        if context is None:
+            return original(*args, **kwargs)
+        coroutine = hooks.execute_child(context, {**dict(zip(names, args)), **kwargs})
+        # ipykernel 5 awaits with tornado's maybe_future, which takes futures only.
+        return asyncio.ensure_future(coroutine) if lane == 5 else coroutine
+
+    do_execute.__wrapped__ = original  # type: ignore[attr-defined]  # keeps its signature visible
+    return SetAttribute(EXECUTE, kernel, "do_execute", do_execute)
+
+
+def _abort(ledger: Ledger, hooks: Hooks, kernel: Any) -> Any:
+    original = kernel._abort_queues
+
+    def abort_queues(*args: Any, **kwargs: Any) -> Any:
+        if not ledger.switch.on:
+            return original(*args, **kwargs)
+        hooks.abort_queue()
+        return None
+
+    return abort_queues
+
+
+def _ask(ledger: Ledger, hooks: Hooks, kernel: Any) -> Any:
+    original = kernel._input_request
+
+    def input_request(prompt: str, ident: Any, parent: Any, password: bool = False) -> Any:
+        if not ledger.switch.on:
+            return original(prompt, ident, parent, password)
+        return hooks.ask_main(prompt, password, ident, parent)
+
+    return input_request

@@ -1,0 +1,161 @@
+"""ipykernel: every output under the cell that made it, in any thread."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+from ipykernel.displayhook import ZMQShellDisplayHook
+from ipykernel.iostream import OutStream
+from ipykernel.zmqshell import ZMQDisplayPublisher
+from jupyter_client.session import extract_header
+
+from ipyext_patches.ledger import Change, Ledger, SetAttribute, Switch, Wrap
+from ipyext_patches.ports import Hooks
+from ipyext_patches.spec import Patch, function
+
+WRITE = Patch(
+    id="output.write",
+    target="ipykernel.iostream.OutStream.write",
+    what="What a child subshell's cell prints is collected for that cell.",
+    why="One parent header for the whole process: output of one shell shows under another's cell.",
+    upstream="ipykernel/iostream.py; ipykernel#1289, #1450",
+    shape=function("string"),
+)
+FLUSH = Patch(
+    id="output.flush",
+    target="ipykernel.iostream.OutStream.flush",
+    what="In a child subshell, hands over what that cell printed and waits for nobody.",
+    why="The stock flush knows one buffer and waits for the iopub thread.",
+    upstream="ipykernel/iostream.py",
+    shape=function(),
+)
+SCHEDULE = Patch(
+    id="output.schedule",
+    target="ipykernel.iostream.IOPubThread.schedule",
+    what="Wakes the iopub thread through its event loop, once for any number of waiting messages.",
+    why=(
+        "The stock thread opens a ZeroMQ socket for every thread that ever prints: descriptors, "
+        "memory, and the limit of 1,023 sockets."
+    ),
+    upstream="ipykernel/iostream.py",
+    shape=function("f"),
+)
+SEND = Patch(
+    id="output.send",
+    target="ipykernel.iostream.IOPubThread.send_multipart",
+    what="Drops what the cell of a deleted subshell still publishes.",
+    why="Its request has had its error reply and its idle; clients take no more for it.",
+    upstream="design: G1",
+)
+STREAM = Patch(
+    id="output.stream-parent",
+    target="ipykernel.iostream.OutStream.parent_header (6.29 on)",
+    what="Finds the calling request, for writes that do not come by our way.",
+    why="Someone may hold the stock `write` of sys.stdout; IPython 9 does around every cell.",
+    upstream="ipykernel/iostream.py",
+)
+DISPLAY = Patch(
+    id="output.display-parent",
+    target="ipykernel.zmqshell.ZMQDisplayPublisher.parent_header",
+    what="display(), update_display() and clear_output() find the calling request.",
+    why="The stock value is that of the last request of any shell.",
+    upstream="ipykernel/zmqshell.py",
+)
+RESULT = Patch(
+    id="output.result-parent",
+    target="ipykernel.displayhook.ZMQShellDisplayHook.parent_header",
+    what="Results and tracebacks find the calling request.",
+    why="The stock value is that of the last request of any shell.",
+    upstream="ipykernel/displayhook.py",
+)
+
+
+def changes(ledger: Ledger, hooks: Hooks, iopub_thread: Any) -> list[Change]:
+    switch = ledger.switch
+    recorders = hooks.recorders
+
+    def write(wrapped: Any, stream: Any, args: Any, kwargs: Any) -> Any:
+        context = hooks.current()
+        if context is None:
+            result = wrapped(*args, **kwargs)
+            record = recorders.get(stream.name)
+            if record is not None:
+                record(args[0])
+            return result
+        if os.getpid() != stream._master_pid:
+            # Forked by a child's cell: the stock way out works there, given the right parent.
+            stream.set_parent(context.message)
+            return wrapped(*args, **kwargs)
+        text = args[0] if args else kwargs["string"]
+        if not isinstance(text, str):
+            raise TypeError(f"write() argument must be str, not {type(text)}")
+        return context.write(stream, text)
+
+    def flush(wrapped: Any, stream: Any, args: Any, kwargs: Any) -> Any:
+        context = hooks.current()
+        if context is None or os.getpid() != stream._master_pid:
+            return wrapped(*args, **kwargs)
+        return context.flush(stream)
+
+    def send_multipart(wrapped: Any, thread: Any, args: Any, kwargs: Any) -> Any:
+        context = hooks.current()
+        if context is None or not context.muted:
+            wrapped(*args, **kwargs)
+
+    found: list[Change] = [
+        Wrap(SEND, iopub_thread, "send_multipart", send_multipart, switch),
+        SetAttribute(SCHEDULE, iopub_thread, "schedule", scheduler(iopub_thread, switch)),
+        Wrap(WRITE, OutStream, "write", write, switch),
+        Wrap(FLUSH, OutStream, "flush", flush, switch),
+        _parent_header(DISPLAY, ZMQDisplayPublisher, hooks, switch),
+        _parent_header(RESULT, ZMQShellDisplayHook, hooks, switch),
+    ]
+    if "parent_header" in vars(OutStream):
+        found.append(_parent_header(STREAM, OutStream, hooks, switch))
+    return found
+
+
+def scheduler(iopub_thread: Any, switch: Switch) -> Callable[[Any], None]:
+    """A `schedule` that needs no socket per calling thread."""
+    original = iopub_thread.schedule
+    loop = iopub_thread.io_loop.asyncio_loop
+    events = iopub_thread._events
+    handle = iopub_thread._handle_event
+    woken = False
+
+    def run() -> None:
+        nonlocal woken
+        woken = False  # first: whoever appends from here on wakes the thread again
+        handle(None)
+
+    def schedule(f: Any) -> None:
+        nonlocal woken
+        if not switch.on or not iopub_thread.thread.is_alive():
+            original(f)
+            return
+        events.append(f)
+        if not woken:
+            woken = True
+            try:
+                loop.call_soon_threadsafe(run)
+            except RuntimeError:  # the loop closed under us: the process is ending
+                handle(None)
+
+    return schedule
+
+
+def _parent_header(patch: Patch, owner: Any, hooks: Hooks, switch: Switch) -> Change:
+    original: Any = vars(owner)["parent_header"]
+
+    def get(instance: Any) -> Any:
+        context = hooks.current() if switch.on else None
+        if context is None:
+            return original.__get__(instance, type(instance))
+        return extract_header(context.message)
+
+    def set(instance: Any, value: Any) -> None:  # noqa: A001
+        original.__set__(instance, value)
+
+    return SetAttribute(patch, owner, "parent_header", property(get, set))

@@ -1,0 +1,151 @@
+"""The standard library: threads that belong to the cell that started them, input(), SIGINT."""
+
+from __future__ import annotations
+
+import builtins
+import getpass
+import signal
+import threading
+from typing import Any
+
+from ipyext_patches.ledger import Action, Change, Ledger, SetAttribute, Wrap
+from ipyext_patches.ports import Hooks
+from ipyext_patches.spec import Patch, function
+
+THREAD_START = Patch(
+    id="threads.inherit",
+    target="threading.Thread.start",
+    what="A thread started by a child subshell's cell prints and displays under that cell.",
+    why="New threads start with an empty context, so their output would go to main's cell.",
+    upstream="Python contextvars; ipykernel#1289",
+    shape=function(),
+)
+INPUT = Patch(
+    id="stdin.input",
+    target="builtins.input, getpass.getpass",
+    what="One dispatcher for all shells, for as long as the extension is loaded.",
+    why="The stock kernel swaps both functions around every cell, and shells swap each other's.",
+    upstream="ipykernel/ipkernel.py _forward_input; ipykernel#452",
+)
+FORWARD = Patch(
+    id="stdin.forward",
+    target="ipykernel.ipkernel.IPythonKernel._forward_input",
+    what="Notes whether main's request allows input, and swaps nothing.",
+    why="See stdin.input.",
+    upstream="ipykernel/ipkernel.py",
+    shape=function("allow_stdin"),
+)
+RESTORE = Patch(
+    id="stdin.restore",
+    target="ipykernel.ipkernel.IPythonKernel._restore_input",
+    what="Restores nothing, because nothing was swapped.",
+    why="See stdin.input.",
+    upstream="ipykernel/ipkernel.py",
+    shape=function(),
+)
+SIGINT = Patch(
+    id="interrupt.sigint",
+    target="signal handler of SIGINT while main is idle",
+    what="The stop button reaches busy child subshells when main has nothing to stop.",
+    why="The stock kernel ignores SIGINT between main's cells, whatever else runs.",
+    upstream="ipykernel/kernelapp.py init_signal; enhancement-proposals#91",
+)
+
+
+def thread_changes(ledger: Ledger, hooks: Hooks) -> list[Change]:
+    def start(wrapped: Any, thread: Any, args: Any, kwargs: Any) -> Any:
+        hooks.inherit(thread)
+        return wrapped(*args, **kwargs)
+
+    return [Wrap(THREAD_START, threading.Thread, "start", start, ledger.switch)]
+
+
+def input_changes(ledger: Ledger, hooks: Hooks, kernel: Any) -> list[Change]:
+    """Replace the per-cell swap of input() and getpass() by one dispatcher."""
+    switch = ledger.switch
+    state = _InputState(kernel)
+
+    def forward(allow_stdin: bool = False) -> None:
+        kernel._allow_stdin = allow_stdin
+        state.cells += 1
+
+    def restore() -> None:
+        state.cells -= 1
+
+    def dispatch_input(prompt: object = "", /) -> str:
+        context = hooks.current() if switch.on else None
+        if context is not None:
+            return context.ask(str(prompt), False)
+        if state.cells:
+            return str(kernel.raw_input(prompt))
+        return str(state.plain_input(prompt))
+
+    def dispatch_getpass(prompt: str = "Password: ", stream: Any = None, **options: Any) -> str:
+        context = hooks.current() if switch.on else None
+        if context is not None:
+            return context.ask(prompt, True)
+        if state.cells:
+            return str(kernel.getpass(prompt, stream, **options))
+        return str(state.plain_getpass(prompt, stream, **options))
+
+    return [
+        SetAttribute(FORWARD, kernel, "_forward_input", forward),
+        SetAttribute(RESTORE, kernel, "_restore_input", restore),
+        Action(INPUT, lambda: state.open(dispatch_input, dispatch_getpass), state.close),
+    ]
+
+
+class _InputState:
+    """Who owns input() when we are not there: the plain functions, or the kernel inside a cell."""
+
+    def __init__(self, kernel: Any) -> None:
+        self._kernel = kernel
+        self.cells = 0
+        self.plain_input: Any = None
+        self.plain_getpass: Any = None
+
+    def open(self, dispatch_input: Any, dispatch_getpass: Any) -> None:
+        kernel = self._kernel
+        if getattr(builtins.input, "__self__", None) is kernel:  # loaded from a running cell
+            self.cells = 1
+            self.plain_input, self.plain_getpass = kernel._sys_raw_input, kernel._save_getpass
+        else:
+            self.plain_input, self.plain_getpass = builtins.input, getpass.getpass
+        builtins.input = dispatch_input
+        getpass.getpass = dispatch_getpass
+
+    def close(self) -> None:
+        kernel = self._kernel
+        builtins.input, getpass.getpass = self.plain_input, self.plain_getpass
+        if self.cells:  # a cell of main is running: leave things as the stock kernel would have
+            kernel._sys_raw_input, kernel._save_getpass = self.plain_input, self.plain_getpass
+            builtins.input = kernel.raw_input
+            getpass.getpass = kernel.getpass
+
+
+def sigint_change(hooks: Hooks, kernel: Any) -> Change:
+    """Our handler stands where the stock kernel ignores SIGINT. Applied and undone on main."""
+
+    def handler(signum: int, frame: Any) -> None:
+        hooks.sigint()
+
+    former: Any = None
+    in_handler = False
+
+    def do() -> None:
+        nonlocal former, in_handler
+        # While a request is handled, ipykernel keeps the idle handler in `saved_sigint_handler`
+        # and puts it back afterwards; so that is where ours belongs then.
+        in_handler = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        if in_handler and hasattr(kernel, "saved_sigint_handler"):
+            former, kernel.saved_sigint_handler = kernel.saved_sigint_handler, handler
+        else:
+            former = signal.signal(signal.SIGINT, handler)
+
+    def undo() -> None:
+        if getattr(kernel, "saved_sigint_handler", None) is handler:
+            kernel.saved_sigint_handler = former
+        if signal.getsignal(signal.SIGINT) is handler:
+            signal.signal(signal.SIGINT, former)
+
+    return Action(SIGINT, do, undo)

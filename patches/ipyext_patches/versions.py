@@ -1,0 +1,97 @@
+"""The checked range, as data. Looked at before any private import (see `check`)."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from importlib import metadata
+from typing import Literal
+
+from packaging.specifiers import SpecifierSet
+from packaging.version import Version
+
+from ipyext_patches.errors import UnsupportedTargetError
+
+Lane = Literal[5, 6, 7]
+
+
+@dataclass(frozen=True)
+class CheckedRange:
+    """One distribution, the versions this release was checked with, and its advice to the user."""
+
+    distribution: str
+    versions: str
+    advice: str
+
+
+PYTHON = CheckedRange("Python", ">=3.10,<3.14", "Use a Python inside that range.")
+
+CHECKED: tuple[CheckedRange, ...] = (
+    CheckedRange(
+        "ipykernel",
+        ">=5.5.6,<5.6|>=6.17,<7|>=7.0.1,<7.5",
+        "Install a checked ipykernel (pip install 'ipykernel<7.5') or a newer ipyext-kernel.",
+    ),
+    CheckedRange(
+        "ipython",
+        ">=7.34,<10",
+        "Install a checked IPython (pip install 'ipython<10') or a newer ipyext-kernel.",
+    ),
+    CheckedRange("pyzmq", ">=25,<28", "Install a checked pyzmq (pip install 'pyzmq>=25,<28')."),
+    CheckedRange("wrapt", ">=2.4,<3", "Install a checked wrapt (pip install 'wrapt>=2.4,<3')."),
+)
+
+
+def accepts(checked: CheckedRange, version: str) -> bool:
+    """Whether `version` lies in one of the alternatives of the range (separated by ``|``)."""
+    return any(
+        SpecifierSet(part, prereleases=True).contains(Version(version))
+        for part in checked.versions.split("|")
+    )
+
+
+def installed() -> dict[str, str]:
+    """The version of every distribution in the checked range that is installed."""
+    found = {"Python": ".".join(map(str, sys.version_info[:3]))}
+    for checked in CHECKED:
+        try:
+            found[checked.distribution] = metadata.version(checked.distribution)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def check() -> dict[str, str]:
+    """Return the installed versions.
+
+    Raises:
+        UnsupportedTargetError: a version lies outside the checked range, or is missing.
+    """
+    found = installed()
+    for checked in (PYTHON, *CHECKED):
+        version = found.get(checked.distribution)
+        expected = f"{checked.distribution} {checked.versions.replace('|', ' or ')}"
+        if version is None:
+            raise UnsupportedTargetError(
+                checked.distribution, "not installed", expected, checked.advice
+            )
+        if not accepts(checked, version):
+            raise UnsupportedTargetError(
+                checked.distribution, f"version {version}", expected, checked.advice
+            )
+    if Version(found["ipykernel"]).major == 5 and Version(found["ipython"]).major >= 9:
+        raise UnsupportedTargetError(
+            "ipython",
+            f"version {found['ipython']}",
+            "ipython <9 beside ipykernel 5.5",
+            "ipykernel 5.5 itself does not answer with IPython 9: pip install 'ipython<9'.",
+        )
+    return found
+
+
+def lane(ipykernel_version: str) -> Lane:
+    """Which of the three shapes of ipykernel a version has."""
+    major = Version(ipykernel_version).major
+    if major == 5:
+        return 5
+    return 6 if major == 6 else 7

@@ -1,0 +1,305 @@
+"""A real kernel process and a plain ZeroMQ client: nothing of ipyext between a test and the wire.
+
+Every request that a test sends is accounted for: `Wire.check` asserts guarantee G1 (one reply,
+one busy, one idle, in the right order, under the right parent), and the `kernel` fixture calls it
+at the end of every test.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import zmq
+from jupyter_client.session import Session
+
+TIMEOUT = 30.0
+NO_REPLY = {"comm_open", "comm_msg", "comm_close"}
+
+
+@dataclass
+class Answer:
+    """Everything that came back for one request."""
+
+    reply: dict[str, Any] | None = None
+    replies: int = 0
+    iopub: list[dict[str, Any]] = field(default_factory=list)
+
+    def of(self, msg_type: str) -> list[dict[str, Any]]:
+        return [m["content"] for m in self.iopub if m["msg_type"] == msg_type]
+
+    @property
+    def states(self) -> list[str]:
+        return [content["execution_state"] for content in self.of("status")]
+
+    @property
+    def idle(self) -> bool:
+        return "idle" in self.states
+
+    @property
+    def content(self) -> dict[str, Any]:
+        assert self.reply is not None, f"no reply; iopub: {self.iopub}"
+        return self.reply["content"]
+
+    @property
+    def status(self) -> str:
+        return self.content["status"]
+
+    def text(self, name: str = "stdout") -> str:
+        return "".join(c["text"] for c in self.of("stream") if c["name"] == name)
+
+    @property
+    def result(self) -> str | None:
+        found = self.of("execute_result")
+        return found[0]["data"]["text/plain"] if found else None
+
+
+class Wire:
+    """A client of a kernel: DEALERs for shell, control and stdin, a SUB for iopub."""
+
+    def __init__(self, connection: dict[str, Any]) -> None:
+        self.session = Session(key=connection["key"].encode())
+        self.context = zmq.Context()
+        self.poller = zmq.Poller()
+        self.sockets: dict[str, zmq.Socket[bytes]] = {}
+        for channel in ("shell", "control", "stdin", "iopub"):
+            socket = self.context.socket(zmq.SUB if channel == "iopub" else zmq.DEALER)
+            socket.linger = 0
+            if channel == "iopub":
+                socket.subscribe(b"")
+            else:
+                socket.identity = self.session.bsession  # as jupyter_client: input finds us
+            socket.connect(f"tcp://127.0.0.1:{connection[channel + '_port']}")
+            self.poller.register(socket, zmq.POLLIN)
+            self.sockets[channel] = socket
+        self.answers: dict[str, Answer] = defaultdict(Answer)
+        self.sent: dict[str, tuple[str, dict[str, Any]]] = {}
+        self.inputs: list[dict[str, Any]] = []
+        self.stray: list[dict[str, Any]] = []
+        self.expect_reply: dict[str, bool] = {}
+
+    # -- sending -------------------------------------------------------------------------------
+
+    def send(
+        self,
+        msg_type: str,
+        content: Any = None,
+        *,
+        channel: str = "shell",
+        subshell: Any = None,
+        metadata: dict[str, Any] | None = None,
+        buffers: list[bytes] | None = None,
+    ) -> str:
+        """Send a message and return its id. `subshell` goes into the header, whatever it is."""
+        message = self.session.msg(msg_type, content={} if content is None else content)
+        message["metadata"] = metadata or {}
+        if subshell is not None:
+            message["header"]["subshell_id"] = subshell
+        frames = self.session.serialize(message)
+        self.sockets[channel].send_multipart(frames + (buffers or []))
+        msg_id = message["header"]["msg_id"]
+        self.sent[msg_id] = (channel, message)
+        return msg_id
+
+    def send_execute(self, code: str, *, subshell: Any = None, **content: Any) -> str:
+        return self.send(
+            "execute_request",
+            {"code": code, "silent": False, "allow_stdin": False, **content},
+            subshell=subshell,
+        )
+
+    def answer_input(self, asked: dict[str, Any], value: str, *, with_parent: bool = True) -> None:
+        """Send an input_reply to an input_request, as JupyterLab does (or without its parent)."""
+        message = self.session.msg(
+            "input_reply", {"value": value, "status": "ok"}, parent=asked if with_parent else None
+        )
+        self.sockets["stdin"].send_multipart(self.session.serialize(message))
+
+    # -- receiving -----------------------------------------------------------------------------
+
+    def pump(self, timeout: float = 0.0) -> bool:
+        """Take in what has arrived, waiting at most `timeout` seconds for something to come."""
+        ready = self.poller.poll(int(timeout * 1000))
+        for socket, _ in ready:
+            while True:
+                try:
+                    frames = socket.recv_multipart(zmq.NOBLOCK)
+                except zmq.Again:
+                    break
+                self._take(socket, frames)
+        return bool(ready)
+
+    def _take(self, socket: Any, frames: list[bytes]) -> None:
+        _, parts = self.session.feed_identities(frames)
+        message = self.session.deserialize(parts)  # raises on a duplicate or wrong signature
+        if message["msg_type"] == "iopub_welcome":
+            return
+        parent = message["parent_header"].get("msg_id")
+        if socket is self.sockets["stdin"]:
+            self.inputs.append(message)
+        elif parent not in self.sent:
+            self.stray.append(message)
+        elif socket is self.sockets["iopub"]:
+            self.answers[parent].iopub.append(message)
+        else:
+            self.answers[parent].reply = message
+            self.answers[parent].replies += 1
+
+    def until(self, condition: Any, timeout: float = TIMEOUT, what: str = "condition") -> None:
+        """Take messages in until `condition()` holds."""
+        end = time.monotonic() + timeout
+        while not condition():
+            left = end - time.monotonic()
+            assert left > 0, f"{what} did not hold within {timeout} s"
+            self.pump(left)
+
+    def wait(self, *ids: str, timeout: float = TIMEOUT) -> list[Answer]:
+        """Wait until each of `ids` has its reply (if it is owed one) and its idle."""
+
+        def complete() -> bool:
+            return all(self._complete(msg_id) for msg_id in ids)
+
+        missing = [self.sent[i][1]["header"]["msg_type"] for i in ids]
+        self.until(complete, timeout, f"reply and idle of {missing}")
+        return [self.answers[msg_id] for msg_id in ids]
+
+    def _complete(self, msg_id: str) -> bool:
+        answer = self.answers[msg_id]
+        owed = self.sent[msg_id][1]["header"]["msg_type"] not in NO_REPLY
+        return answer.idle and (answer.reply is not None or not owed)
+
+    def wait_for_input(self, count: int = 1) -> list[dict[str, Any]]:
+        """Wait until `count` input_requests are there; take them."""
+        self.until(lambda: len(self.inputs) >= count, what=f"{count} input_requests")
+        taken, self.inputs = self.inputs[:count], self.inputs[count:]
+        return taken
+
+    def wait_for_text(self, msg_id: str, text: str) -> None:
+        """Wait until the request has printed `text`."""
+        self.until(lambda: text in self.answers[msg_id].text(), what=f"output {text!r}")
+
+    # -- whole requests ------------------------------------------------------------------------
+
+    def request(self, msg_type: str, content: Any = None, **where: Any) -> Answer:
+        """Send a request and wait for all of its answer."""
+        return self.wait(self.send(msg_type, content, **where))[0]
+
+    def control(self, msg_type: str, content: Any = None) -> dict[str, Any]:
+        """A control request; returns the content of the reply."""
+        return self.request(msg_type, content, channel="control").content
+
+    def execute(self, code: str, *, subshell: Any = None, **content: Any) -> Answer:
+        return self.wait(self.send_execute(code, subshell=subshell, **content))[0]
+
+    def create(self) -> str:
+        return self.control("create_subshell_request")["subshell_id"]
+
+    # -- G1 ------------------------------------------------------------------------------------
+
+    def check(self) -> None:
+        """Assert G1 for every request sent so far that was waited for or answered."""
+        for msg_id, (channel, message) in self.sent.items():
+            answer = self.answers[msg_id]
+            name = f"{message['header']['msg_type']} on {channel}: {message['content']!r:.200}"
+            owed = message["header"]["msg_type"] not in NO_REPLY
+            if not self.expect_reply.get(msg_id, True):
+                continue
+            assert answer.replies == owed, f"{answer.replies} replies to {name}"
+            assert answer.states == ["busy", "idle"], f"{answer.states} for {name}"
+
+    def close(self) -> None:
+        for socket in self.sockets.values():
+            socket.close()
+        self.context.term()
+
+
+class KernelProcess:
+    """A stock ipykernel in a process of its own, with a home of its own."""
+
+    def __init__(self, *arguments: str, env: dict[str, str] | None = None) -> None:
+        self.home = tempfile.TemporaryDirectory(prefix="ipyext-test-")
+        self.file = Path(self.home.name, "connection.json")
+        self.connection: dict[str, Any] = {
+            "transport": "tcp",
+            "ip": "127.0.0.1",
+            "key": os.urandom(16).hex(),
+            "signature_scheme": "hmac-sha256",
+            **{f"{c}_port": 0 for c in ("shell", "control", "stdin", "iopub", "hb")},
+        }
+        self.file.write_text(json.dumps(self.connection))
+        self.log = Path(self.home.name, "log.txt")
+        with self.log.open("wb") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "ipykernel_launcher", "-f", str(self.file), *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd=self.home.name,
+                env={
+                    **os.environ,
+                    "IPYTHONDIR": str(Path(self.home.name, "ipython")),
+                    "JUPYTER_PLATFORM_DIRS": "1",
+                    "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+                    **(env or {}),
+                },
+                start_new_session=True,
+            )
+        self._clients: list[Wire] = []
+
+    def client(self) -> Wire:
+        """Another client of this kernel, connected and heard."""
+        end = time.monotonic() + TIMEOUT
+        while not self._ports_known():
+            assert self.process.poll() is None, f"the kernel died:\n{self.log.read_text()}"
+            assert time.monotonic() < end, "the kernel did not write its connection file"
+            time.sleep(0.01)
+        client = Wire(self.connection)
+        self._clients.append(client)
+        # A SUB socket misses what is published before its subscription arrives.
+        while True:
+            probe = client.send("kernel_info_request")
+            try:
+                client.until(lambda p=probe: client._complete(p), 1.0)
+            except AssertionError:
+                client.expect_reply[probe] = False
+                assert time.monotonic() < end, f"no answer:\n{self.log.read_text()}"
+            else:
+                break
+        for msg_id in client.sent:
+            client.expect_reply[msg_id] = False  # asked before we could hear all of the answer
+        return client
+
+    def _ports_known(self) -> bool:
+        try:
+            self.connection = json.loads(self.file.read_text())
+        except json.JSONDecodeError:
+            return False
+        return bool(self.connection["hb_port"])
+
+    def signal(self, number: int = signal.SIGINT) -> None:
+        os.kill(self.process.pid, number)
+
+    def gone_within(self, seconds: float) -> bool:
+        """Whether the process has ended by itself by then."""
+        try:
+            self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
+
+    def close(self) -> None:
+        for client in self._clients:
+            client.close()
+        if self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+        self.home.cleanup()

@@ -1,4 +1,4 @@
-"""What ipyext needs from a kernel. The boundary's `Host` fits by shape; mypy checks that it does."""
+"""What ipyext needs from a kernel. The boundary's `Host` fits by shape, which mypy checks."""
 
 from __future__ import annotations
 

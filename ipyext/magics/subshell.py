@@ -22,9 +22,10 @@ class SubshellMagics(Magics):
     def __init__(self, shell: Any, engine: Engine) -> None:
         super().__init__(shell)
         self._engine = engine
+        self.shell: Any
 
     @no_var_expand
-    @line_magic("subshell")
+    @line_magic("subshell")  # type: ignore[arg-type]
     def subshell(self, line: str) -> None:
         """Subshells: run cells side by side in one kernel.
 
@@ -52,7 +53,7 @@ class SubshellMagics(Magics):
             raise UsageError(str(error)) from None
 
     @no_var_expand
-    @cell_magic("subshell")
+    @cell_magic("subshell")  # type: ignore[arg-type]
     def subshell_cell(self, line: str, cell: str) -> Any:
         """Run the cell in a child subshell: %%subshell [NAME] [--detach] [--job VAR].
 
@@ -85,7 +86,7 @@ class SubshellMagics(Magics):
 
     def _list(self, arguments: Any) -> None:
         current = view.current(self._engine)
-        rows = [
+        rows: list[tuple[object, ...]] = [
             (
                 "*" if shell.id == current.id else "",
                 shell.name or ("main" if shell.id is None else ""),

@@ -24,7 +24,7 @@ class Contexts:
         )
 
     def current(self) -> Request | None:
-        """The request that the calling code belongs to; None on main and its threads. Any thread."""
+        """The request of the calling code; None on main and in its threads. Any thread."""
         request = _request.get()
         if request is None and self._started:
             return self._started.get(threading.current_thread())

@@ -118,7 +118,7 @@ class Dispatcher:
             if inspect.isawaitable(result):
                 await result
         except Exception as error:
-            log.error("Exception in the handler of %s", request.type, exc_info=True)
+            log.exception("Exception in the handler of %s", request.type)
             request.fail(type(error).__name__, str(error))
         except KeyboardInterrupt as error:
             log.error("Interrupted while handling %s", request.type)

@@ -194,7 +194,7 @@ class Engine:
         try:
             idents, message = self.host.read(frames)
         except Exception:
-            log.error("Dropped an unreadable message on the %s channel", channel, exc_info=True)
+            log.exception("Dropped an unreadable message on the %s channel", channel)
             return None
         request = Request(self.host, channel, frames, idents, message, self._ask)
         try:
@@ -336,16 +336,16 @@ class Engine:
     def submit(self, name: str | None, code: str) -> Job:
         """Queue a cell in a child (made on demand) and return at once. Any shell's thread."""
         child = self.registry.create(ephemeral=True) if name is None else self.registry.named(name)
-        job = Job(next(self._job_numbers), child.label, code)
         launcher = self.contexts.current()
         message = self._parent_message() if launcher is None else launcher.message
-        request = Request(
-            self.host, "shell", (), list(self._parent_idents(launcher)), message, self._ask
-        )
+        idents = self._parent_idents() if launcher is None else launcher.idents
+        request = Request(self.host, "shell", (), idents, message, self._ask)
         request.shell = child
+        cell = DetachedCell(code, request)
+        job = Job(next(self._job_numbers), child.label, cell)
         self.jobs.append(job)
-        if not child.put(DetachedCell(job, launcher, request)):
-            job.cancel()
+        if not child.put(cell):
+            cell.delete(child.label)
         return job
 
     def _parent_message(self) -> Message:
@@ -357,9 +357,7 @@ class Engine:
             message = {"header": {"msg_id": "", "msg_type": "execute_request", "session": ""}}
         return {"content": {}, "metadata": {}, "parent_header": {}, **message}
 
-    def _parent_idents(self, launcher: Request | None) -> list[bytes]:
-        if launcher is not None:
-            return launcher.idents
+    def _parent_idents(self) -> list[bytes]:
         return self.parent.current.idents if self.parent.current is not None else []
 
     # -- interrupts ----------------------------------------------------------------------------

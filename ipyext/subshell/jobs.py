@@ -2,17 +2,81 @@
 
 from __future__ import annotations
 
-import threading
+import concurrent.futures
 import time
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from ipyext.errors import JobCancelledError, JobNotDoneError, SubshellDeletedError
 from ipyext.subshell.child import ChildShell
 from ipyext.subshell.request import Request
 
+Execute = Callable[[str], Awaitable[Any]]
+
+
+class DetachedCell:
+    """A cell in a child's queue that owes nobody a reply. It prints under `request`.
+
+    Attributes:
+        code: what it runs.
+        request: the launching cell's, for what it prints.
+        future: the value of its last expression, or its error.
+        started, ended: `time.monotonic` seconds, or None.
+    """
+
+    def __init__(self, code: str, request: Request) -> None:
+        self.code = code
+        self.request = request
+        self.future: concurrent.futures.Future[object] = concurrent.futures.Future()
+        self.started: float | None = None
+        self.ended: float | None = None
+        self.cancelled = False
+        self._child: ChildShell | None = None
+
+    async def run(self, child: ChildShell, execute: Execute) -> None:
+        """Run it in its child's thread. `execute` runs code there, giving an ExecutionResult."""
+        if not self.future.set_running_or_notify_cancel():
+            return
+        self.started = time.monotonic()
+        self._child = child
+        try:
+            result = await execute(self.code)
+        except BaseException as error:
+            self._settle(error=error)
+        else:
+            self._settle(result.result, result.error_before_exec or result.error_in_exec)
+        finally:
+            self.request.output.flush_all()
+
+    def _settle(self, value: object = None, error: BaseException | None = None) -> None:
+        self.ended = time.monotonic()
+        try:
+            if error is None:
+                self.future.set_result(value)
+            else:
+                self.future.set_exception(error)
+        except concurrent.futures.InvalidStateError:
+            pass  # its subshell was deleted meanwhile, and it was settled then
+
+    def cancel(self) -> bool:
+        """Take it off the queue, or interrupt it. False if it has ended. Any thread."""
+        if self.future.cancel():
+            return True
+        if self.future.done() or self._child is None:
+            return False
+        self.cancelled = True
+        return self._child.interrupt()
+
+    def delete(self, label: str) -> None:
+        """Its subshell was deleted."""
+        self._settle(error=SubshellDeletedError(label))
+        self.request.output.mute()
+
 
 class Job:
-    """A detached cell. Its output goes to the cell that launched it.
+    """A detached cell, as the person who launched it sees it.
+
+    Every method may be called from any thread.
 
     Attributes:
         number: counts jobs from 1.
@@ -20,34 +84,29 @@ class Job:
         code: what it runs.
     """
 
-    def __init__(self, number: int, subshell: str, code: str) -> None:
+    def __init__(self, number: int, subshell: str, cell: DetachedCell) -> None:
         self.number = number
         self.subshell = subshell
-        self.code = code
-        self._done = threading.Event()
-        self._lock = threading.Lock()
-        self._started: float | None = None
-        self._ended: float | None = None
-        self._cancelled = False
-        self._value: object = None
-        self._error: BaseException | None = None
-        self._cancel: Any = None
+        self.code = cell.code
+        self._cell = cell
 
     @property
     def status(self) -> str:
         """``"queued"``, ``"running"``, ``"done"``, ``"failed"`` or ``"cancelled"``."""
-        if not self._done.is_set():
-            return "queued" if self._started is None else "running"
-        if self._cancelled:
+        cell = self._cell
+        if not cell.future.done():
+            return "queued" if cell.started is None else "running"
+        if cell.cancelled or cell.future.cancelled():
             return "cancelled"
-        return "done" if self._error is None else "failed"
+        return "done" if cell.future.exception() is None else "failed"
 
     @property
     def seconds(self) -> float:
         """How long it has run, in seconds."""
-        if self._started is None:
+        cell = self._cell
+        if cell.started is None:
             return 0.0
-        return (self._ended or time.monotonic()) - self._started
+        return (cell.ended or time.monotonic()) - cell.started
 
     def result(self, timeout: float | None = None) -> object:
         """Wait for the end and return the value of the cell's last expression.
@@ -60,81 +119,25 @@ class Job:
             JobCancelledError: it was cancelled.
             Exception: what the cell raised.
         """
-        if not self._done.wait(timeout):
+        cancelled = JobCancelledError(f"Job {self.number} was cancelled.")
+        try:
+            error = self._cell.future.exception(timeout)
+        except concurrent.futures.CancelledError:
+            raise cancelled from None
+        except (TimeoutError, concurrent.futures.TimeoutError):
             raise JobNotDoneError(
                 f"Job {self.number} is still {self.status} after {timeout} s. "
                 "Wait longer, or stop it with job.cancel()."
-            )
-        if self._cancelled:
-            raise JobCancelledError(f"Job {self.number} was cancelled.") from self._error
-        if self._error is not None:
-            raise self._error
-        return self._value
+            ) from None
+        if self._cell.cancelled:
+            raise cancelled from error
+        return self._cell.future.result()
 
     def cancel(self) -> bool:
-        """Take it off the queue, or interrupt it. False if it had ended already. Any thread."""
-        with self._lock:
-            if self._done.is_set():
-                return False
-            self._cancelled = True
-            running = self._started is not None
-        if running:
-            self._cancel()
-        else:
-            self._end()
-        return True
-
-    def _end(self, value: object = None, error: BaseException | None = None) -> None:
-        with self._lock:
-            if self._done.is_set():
-                return
-            self._value, self._error = value, error
-            self._ended = time.monotonic()
-            self._done.set()
-
-    def _begin(self, cancel: Any) -> bool:
-        with self._lock:
-            if self._done.is_set():
-                return False
-            self._started = time.monotonic()
-            self._cancel = cancel
-            return True
+        """Take it off the queue, or interrupt it. False if it had ended already."""
+        return self._cell.cancel()
 
     def __repr__(self) -> str:
         first = next((line for line in self.code.splitlines() if line.strip()), "")
-        when = f", {self.seconds:.1f} s" if self._started is not None else ""
+        when = f", {self.seconds:.1f} s" if self._cell.started is not None else ""
         return f"<Job {self.number} in {self.subshell}: {self.status}{when}: {first.strip()[:40]}>"
-
-
-class DetachedCell:
-    """A job as an item of a child's queue. Prints under the launching request; replies to nobody."""
-
-    type = "execute_request"
-
-    def __init__(self, job: Job, launcher: Request | None, request: Request) -> None:
-        self.job = job
-        self.launcher = launcher
-        self.request = request
-
-    @property
-    def code(self) -> str:
-        return self.job.code
-
-    async def run(self, child: ChildShell, execute: Any) -> None:
-        """Run it in its child's thread. `execute` runs code there and gives an ExecutionResult."""
-        if not self.job._begin(child.interrupt):
-            return
-        result = None
-        try:
-            result = await execute(self.job.code)
-        except BaseException as error:
-            self.job._end(error=error)
-        else:
-            self.job._end(result.result, result.error_before_exec or result.error_in_exec)
-        finally:
-            self.request.output.flush_all()
-
-    def delete(self, label: str) -> None:
-        """Its subshell was deleted."""
-        self.job._end(error=SubshellDeletedError(label))
-        self.request.output.mute()

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import sys
 import threading
+from typing import Any
 
 from tornado.ioloop import IOLoop
 
 from ipyext_patches import LoopCalls
 
 
-def new_io_loop() -> IOLoop:
+def new_io_loop() -> Any:
     """An IOLoop that no thread runs yet, on a selector: ZeroMQ needs `add_reader`."""
     if sys.platform == "win32":
         return IOLoop(make_current=False, asyncio_loop=asyncio.SelectorEventLoop())

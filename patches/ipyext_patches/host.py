@@ -105,6 +105,7 @@ class Host:
             *messages.changes(ledger),
             *output.changes(ledger, hooks, stock.iopub_thread),
             *python.thread_changes(ledger, hooks),
+            python.interval_change(),
             *python.input_changes(ledger, hooks, stock),
             *ipython.changes(ledger, hooks, self.main, self._on_main_later),
             *ipython.magics_changes(MAGICS, self.main, magics),

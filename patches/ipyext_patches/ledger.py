@@ -162,7 +162,7 @@ class Action(Change):
 
 
 class Ledger:
-    """The list of changes in force. Used from one thread at a time (the loading or unloading one)."""
+    """The changes in force. Used from one thread at a time: the loading or unloading one."""
 
     def __init__(self) -> None:
         self.switch = Switch()
@@ -210,7 +210,7 @@ class Ledger:
             raise failure
 
     def report(self) -> list[PatchReport]:
-        """What is in force, in the order in which it was applied, and what had to be left inside."""
+        """What is in force, in the order it was applied, and what had to be left inside."""
         return [
             PatchReport(change.patch, place(change), state)
             for state, changes in (("applied", self._applied), ("left inside", self._left))

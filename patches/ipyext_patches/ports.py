@@ -66,7 +66,7 @@ class Hooks(Protocol):
         """Answer the next request of the parent subshell, if there is one. Main thread."""
 
     def drain_main(self) -> list[Frames]:
-        """Give up the requests that main has not begun, oldest first. Main or shell channel thread."""
+        """Give up what main has not begun, oldest first. Main or shell channel thread."""
 
     def list_children(self) -> list[str]:
         """Ids of our child subshells. Any thread."""
@@ -80,7 +80,7 @@ class Hooks(Protocol):
     def ask_main(self, prompt: str, password: bool, idents: Any, parent: Message) -> str:
         """Ask for input on behalf of the parent subshell. Main thread."""
 
-    def execute_child(self, context: Context, arguments: dict[str, Any]) -> Awaitable[Any]:
+    def execute_child(self, context: Any, arguments: dict[str, Any]) -> Awaitable[Any]:
         """Run a cell of a child subshell. That child's thread."""
 
     def sigint(self) -> bool:

@@ -200,7 +200,7 @@ class Channels:
         self._give_back_shell()
 
     def wake_main(self) -> None:
-        """Have main call `Hooks.main_turn`, after what it was given before. Shell channel thread."""
+        """Have main call `Hooks.main_turn`, in its turn. Shell channel thread."""
         raise NotImplementedError
 
     def _take_shell(self) -> None:

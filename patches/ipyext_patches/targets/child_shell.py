@@ -11,6 +11,7 @@ from __future__ import annotations
 import bdb
 import copy
 import functools
+import inspect
 import sys
 import types
 import warnings
@@ -18,6 +19,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from IPython.core import interactiveshell
 from IPython.core.history import HistoryManager
 from IPython.core.magic import Magics
 from IPython.core.payload import PayloadManager
@@ -42,8 +44,8 @@ class _SharedTraits(dict):  # type: ignore[type-arg]
 class _NullTrap:
     """Stands for main's display and builtin traps, which stay in place between cells."""
 
-    def __enter__(self) -> _NullTrap:
-        return self
+    def __enter__(self) -> None:
+        pass
 
     def __exit__(self, *exc_info: object) -> None:
         pass
@@ -68,7 +70,7 @@ class ChildShellMixin:
 
     @user_ns.setter
     def user_ns(self, value: Any) -> None:
-        self._namespace.update(value)
+        self._namespace.shared.update(value)
 
     @property
     def parent_header(self) -> Message:
@@ -103,7 +105,7 @@ class ChildShellMixin:
         """
         __tracebackhide__ = "__ipython_bottom__"
         shared = self._namespace.shared
-        names: dict[str, Any] = shared
+        names: Any = shared
         if any(is_reserved(name) for name in code_obj.co_names):
             names = self._namespace
         try:
@@ -153,7 +155,8 @@ class ChildShellMixin:
     def _own_copy(self, owner: Any) -> Any:
         key = id(owner)
         if key not in self._copies:
-            twin = type(owner).__new__(type(owner))
+            cls: Any = type(owner)
+            twin = cls.__new__(cls)
             twin.__dict__.update(owner.__dict__)
             if "_trait_values" in owner.__dict__:
                 twin._trait_values = dict(owner._trait_values)
@@ -163,7 +166,7 @@ class ChildShellMixin:
 
 
 @functools.lru_cache(maxsize=4)
-def _child_class(main_class: type) -> type:
+def _child_class(main_class: Any) -> Any:
     # The same name: libraries recognise a kernel by `get_ipython().__class__.__name__`.
     return type(
         main_class.__name__,
@@ -180,8 +183,9 @@ def new_child_shell(main: Any, parent: Callable[[], Message], label: str) -> Any
         parent: gives the request that is being answered.
         label: shown in its repr and in error messages.
     """
-    cls = _child_class(type(main))
-    shell: Any = cls.__new__(cls)
+    main_class: Any = type(main)
+    cls = _child_class(main_class)
+    shell = cls.__new__(cls)
     shell.__dict__["main"] = main
     shell._trait_values = _SharedTraits(main._trait_values)
     shell.__dict__["display_trap"] = shell.__dict__["builtin_trap"] = _NullTrap()
@@ -266,15 +270,11 @@ async def run_cell(
 
 
 def _runs_on_asyncio(shell: Any) -> bool:
-    from IPython.core.interactiveshell import _asyncio_runner
-
-    return bool(shell.loop_runner is _asyncio_runner)
+    return bool(shell.loop_runner is interactiveshell._asyncio_runner)  # type: ignore[attr-defined]
 
 
 @functools.lru_cache(maxsize=8)
 def _parameters(function: Any) -> frozenset[str]:
-    import inspect
-
     return frozenset(inspect.signature(function).parameters)
 
 

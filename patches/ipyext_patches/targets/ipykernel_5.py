@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from ipykernel.kernelbase import SHELL_PRIORITY
+from ipykernel import kernelbase
 
 from ipyext_patches.ports import Frames, Hooks, LoopPort
 from ipyext_patches.targets.channels import MovedShellChannels, MovedSocket, SharedStream
@@ -14,17 +14,18 @@ from ipyext_patches.targets.channels import MovedShellChannels, MovedSocket, Sha
 class Ipykernel5Channels(MovedShellChannels):
     def __init__(self, kernel: Any, hooks: Hooks, shell: LoopPort, control: LoopPort) -> None:
         super().__init__(kernel, hooks, shell, control)
+        self._priority = kernelbase.SHELL_PRIORITY  # type: ignore[attr-defined]
         self.stream = next(s for s in kernel.shell_streams if s is not kernel.control_stream)
 
     def schedule_turn(self) -> None:
-        self.kernel.schedule_dispatch(SHELL_PRIORITY, self._turn)
+        self.kernel.schedule_dispatch(self._priority, self._turn)
 
     def _turn(self) -> asyncio.Future[None]:
         return asyncio.ensure_future(self.hooks.main_turn())
 
     def dispatch_stock(self, frames: Frames) -> None:
         kernel = self.kernel
-        kernel.schedule_dispatch(SHELL_PRIORITY, kernel.dispatch_shell, self.stream, frames)
+        kernel.schedule_dispatch(self._priority, kernel.dispatch_shell, self.stream, frames)
 
     def _take_control(self) -> None:
         stream = self.kernel.control_stream

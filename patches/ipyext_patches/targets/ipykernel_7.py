@@ -52,7 +52,11 @@ class Ipykernel7Channels(Channels):
         # 7.0 to 7.2 send what main replies raw on the ROUTER, which strands requests.
         pipes = [self.manager._main_to_shell_channel.to_stream]
         self._outgoing = [BorrowedCallback(pipe, self._forward) for pipe in pipes]
-        self.shell_loop.ask(lambda: [c.install() for c in (self._incoming, *self._outgoing)])
+        self.shell_loop.ask(self._install)
+
+    def _install(self) -> None:
+        for callback in (self._incoming, *self._outgoing):
+            callback.install()
 
     def _forward(self, frames: Any) -> None:
         self.shell.stream.send_multipart(frames, copy=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 from typing import Any
 
 from ipykernel.kernelbase import Kernel
@@ -41,6 +42,13 @@ EXECUTE = Patch(
     upstream="ipykernel/ipkernel.py; JEP 91",
     shape=function("code", "silent", "store_history", "user_expressions", "allow_stdin"),
 )
+SLEEP = Patch(
+    id="kernel.execute-sleep",
+    target="ipykernel.kernelbase.Kernel._execute_sleep",
+    what="Cells of child subshells do not sleep for half a millisecond before their reply.",
+    why="The sleep gives the iopub thread time; a child's output is handed over in order anyway.",
+    upstream="ipykernel/kernelbase.py execute_request",
+)
 ABORT = Patch(
     id="kernel.abort-queues",
     target="ipykernel.kernelbase.Kernel._abort_queues",
@@ -64,6 +72,7 @@ def changes(ledger: Ledger, hooks: Hooks, kernel: Any, lane: Lane) -> list[Chang
         _parent(ledger, hooks, kernel, lane),
         _info(ledger, hooks, kernel),
         _count(ledger, hooks, kernel),
+        _sleep(ledger, hooks, kernel),
         _execute(ledger, hooks, kernel, lane),
         SetAttribute(ABORT, kernel, "_abort_queues", _abort(ledger, hooks, kernel)),
         SetAttribute(ASK, kernel, "_input_request", _ask(ledger, hooks, kernel)),
@@ -125,6 +134,19 @@ def _count(ledger: Ledger, hooks: Hooks, kernel: Any) -> Change:
     return SetAttribute(COUNT, cls, "execution_count", property(get, put))
 
 
+def _sleep(ledger: Ledger, hooks: Hooks, kernel: Any) -> Change:
+    trait: Any = inspect.getattr_static(type(kernel), "_execute_sleep")
+
+    def get(instance: Any) -> Any:
+        in_child = ledger.switch.on and hooks.current() is not None
+        return 0.0 if in_child else trait.__get__(instance, type(instance))
+
+    def put(instance: Any, value: Any) -> None:
+        trait.__set__(instance, value)
+
+    return SetAttribute(SLEEP, type(kernel), "_execute_sleep", property(get, put))
+
+
 def _execute(ledger: Ledger, hooks: Hooks, kernel: Any, lane: Lane) -> Change:
     original = kernel.do_execute
     names = ("code", "silent", "store_history", "user_expressions", "allow_stdin")
@@ -133,7 +155,7 @@ def _execute(ledger: Ledger, hooks: Hooks, kernel: Any, lane: Lane) -> Change:
         context = hooks.current() if ledger.switch.on else None
         if context is None:
             return original(*args, **kwargs)
-        coroutine = hooks.execute_child(context, {**dict(zip(names, args)), **kwargs})
+        coroutine = hooks.execute_child(context, {**dict(zip(names, args, strict=False)), **kwargs})
         # ipykernel 5 awaits with tornado's maybe_future, which takes futures only.
         return asyncio.ensure_future(coroutine) if lane == 5 else coroutine
 

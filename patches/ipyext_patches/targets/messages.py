@@ -45,7 +45,7 @@ class Reader:
         Raises:
             ValueError, TypeError, KeyError, and what the unpacker raises: unreadable or unsigned.
         """
-        session = self._session
+        session: Any = self._session
         idents, rest = session.feed_identities(frames, copy=False)
         message = session.deserialize(rest, content=False, copy=False)
         if session.auth is not None:

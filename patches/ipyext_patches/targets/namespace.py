@@ -1,4 +1,4 @@
-"""The namespace of a child subshell: main's variables, but `_`, `In`, `Out` and their kin its own."""
+"""The namespace of a child: main's variables, but `_`, `In`, `Out` and their kin its own."""
 
 from __future__ import annotations
 
@@ -15,14 +15,13 @@ def is_reserved(name: object) -> bool:
     return isinstance(name, str) and (name in RESERVED or _NUMBERED.match(name) is not None)
 
 
-class ChildNamespace(MutableMapping[str, Any], dict):  # type: ignore[type-arg]
+class ChildNamespace(MutableMapping, dict):  # type: ignore[type-arg,metaclass,misc]
     """Writes through to main's namespace, except for the reserved names.
 
     A `dict` by type only, because IPython 9 insists on one; every method is the mapping's.
     """
 
     def __init__(self, shared: dict[str, Any]) -> None:
-        dict.__init__(self)
         self.shared = shared
         self._own: dict[str, Any] = {}
 

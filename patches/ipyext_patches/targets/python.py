@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 import getpass
 import signal
+import sys
 import threading
 from typing import Any
 
@@ -50,6 +51,19 @@ SIGINT = Patch(
     why="The stock kernel ignores SIGINT between main's cells, whatever else runs.",
     upstream="ipykernel/kernelapp.py init_signal; enhancement-proposals#91",
 )
+
+SWITCH_INTERVAL = Patch(
+    id="gil.switch-interval",
+    target="sys.setswitchinterval",
+    what="Threads ask a running one for the GIL after 0.2 ms instead of 5 ms.",
+    why=(
+        "While main runs a Python loop, every hand-over of the GIL costs an interval: a control "
+        "reply took 16 ms and takes 1.4 ms. No cost to the loop, nor to two threads that compete, "
+        "was measurable (tests/bench)."
+    ),
+    upstream="Python/ceval_gil.c",
+)
+INTERVAL = 0.0002  # seconds
 
 
 def thread_changes(ledger: Ledger, hooks: Hooks) -> list[Change]:
@@ -99,14 +113,15 @@ class _InputState:
     """Who owns input() when we are not there: the plain functions, or the kernel inside a cell."""
 
     def __init__(self, kernel: Any) -> None:
-        self._kernel = kernel
+        self._kernel: Any = kernel
         self.cells = 0
         self.plain_input: Any = None
         self.plain_getpass: Any = None
 
     def open(self, dispatch_input: Any, dispatch_getpass: Any) -> None:
         kernel = self._kernel
-        if getattr(builtins.input, "__self__", None) is kernel:  # loaded from a running cell
+        in_cell = getattr(builtins.input, "__self__", None) is kernel
+        if in_cell:  # loaded from a running cell
             self.cells = 1
             self.plain_input, self.plain_getpass = kernel._sys_raw_input, kernel._save_getpass
         else:
@@ -149,3 +164,19 @@ def sigint_change(hooks: Hooks, kernel: Any) -> Change:
             signal.signal(signal.SIGINT, former)
 
     return Action(SIGINT, do, undo)
+
+
+def interval_change() -> Change:
+    """Shorten the switch interval; the former value comes back unless the user set one since."""
+    former = 0.0
+
+    def do() -> None:
+        nonlocal former
+        former = sys.getswitchinterval()
+        sys.setswitchinterval(min(INTERVAL, former))
+
+    def undo() -> None:
+        if abs(sys.getswitchinterval() - INTERVAL) < INTERVAL / 10:
+            sys.setswitchinterval(former)
+
+    return Action(SWITCH_INTERVAL, do, undo)

@@ -34,7 +34,7 @@ class Tee:
     def _recorder(self, channel: str) -> Callable[[str], None]:
         main = self._main
         count = main.execution_count
-        kind = "out_stream" if channel == "stdout" else "err_stream"
+        kind: Any = "out_stream" if channel == "stdout" else "err_stream"
 
         def record(text: str) -> None:
             if not text or (

@@ -1,0 +1,219 @@
+"""Side by side with the stock kernel of the same environment: a table, and a plot if asked for.
+
+    python -m tests.bench [--rounds N] [--plot FILE] [--json FILE]
+
+Both kernels run at the same time and take turns request by request, so that a noisy machine is
+equally noisy for both. Quote medians and ratios of one run. Nothing is asserted here.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import psutil
+from tabulate import tabulate
+
+from tests.wire import KernelProcess, Wire
+
+LOOP = "stop = False\nwhile not stop: pass"
+CHILDREN = 50
+
+
+@dataclass
+class Side:
+    """One of the two kernels."""
+
+    name: str
+    process: KernelProcess
+    wire: Wire
+    subshells: bool
+    child: str | None = None
+    times: dict[str, list[float]] = field(default_factory=dict)
+
+    def time(self, what: str, action: Callable[[], Any]) -> None:
+        start = time.perf_counter()
+        action()
+        self.times.setdefault(what, []).append((time.perf_counter() - start) * 1000)
+
+
+def reply_of(wire: Wire, msg_id: str) -> None:
+    """Wait for the reply only: what a person waits for."""
+    wire.until(lambda: wire.answers[msg_id].reply is not None)
+
+
+def start(name: str, *arguments: str) -> Side:
+    process = KernelProcess(*arguments)
+    wire = process.client()
+    features = wire.request("kernel_info_request").content.get("supported_features", [])
+    wire.execute("import os, time, threading")
+    return Side(name, process, wire, "kernel subshells" in features)
+
+
+def idle_main(side: Side, rounds: int) -> None:
+    wire = side.wire
+    side.time("execute round trip, main", lambda: wire.execute("1"))
+    side.time("control reply, main idle", lambda: wire.control("kernel_info_request"))
+    if side.subshells:
+        made: list[str] = []
+        side.time("create subshell", lambda: made.append(wire.create()))
+        side.time(
+            "delete subshell",
+            lambda: wire.control("delete_subshell_request", {"subshell_id": made[0]}),
+        )
+
+
+def busy_main(side: Side, rounds: int) -> None:
+    wire = side.wire
+    side.time(
+        "control reply, main loops",
+        lambda: reply_of(wire, wire.send("kernel_info_request", channel="control")),
+    )
+    if side.child:
+        side.time(
+            "execute in a child, main loops",
+            lambda: reply_of(wire, wire.send_execute("1", subshell=side.child)),
+        )
+    if side.name == "ipyext":
+        side.time(
+            "kernel_info on shell, main loops",
+            lambda: reply_of(wire, wire.send("kernel_info_request")),
+        )
+
+
+def loop_speed(side: Side) -> None:
+    """How fast a plain loop on main is, in ms for two million turns."""
+    code = (
+        "t = time.perf_counter()\nfor _ in range(2_000_000): pass\n"
+        "print((time.perf_counter() - t) * 1000)"
+    )
+    text = side.wire.execute(code).text()
+    side.times.setdefault("2 M loop turns on main", []).append(float(text))
+
+
+def contended_speed(side: Side) -> None:
+    """Two Python threads that compete for the GIL, in ms: the price of a short switch interval."""
+    code = """
+def work():
+    for _ in range(1_000_000): pass
+ts = [threading.Thread(target=work) for _ in range(2)]
+t = time.perf_counter(); [x.start() for x in ts]; [x.join() for x in ts]
+print((time.perf_counter() - t) * 1000)"""
+    side.times.setdefault("two threads competing", []).append(float(side.wire.execute(code).text()))
+
+
+def footprint(side: Side) -> dict[str, float]:
+    """Descriptors and kB of memory for each of `CHILDREN` children that have run a cell."""
+    info = psutil.Process(side.process.process.pid)
+    if not side.subshells:
+        return {}
+    side.wire.execute("1", subshell=side.wire.create())  # what the first one alone costs
+    descriptors, memory = info.num_fds(), info.memory_info().rss
+    children = [side.wire.create() for _ in range(CHILDREN)]
+    new = (info.num_fds() - descriptors) / CHILDREN, (info.memory_info().rss - memory) / CHILDREN
+    for child in children:
+        side.wire.execute("1", subshell=child)
+    used = (info.num_fds() - descriptors) / CHILDREN, (info.memory_info().rss - memory) / CHILDREN
+    cpu = sum(info.cpu_times()[:2])
+    start_of_second = time.perf_counter()
+    side.wire.pump(2.0)
+    idle = (sum(info.cpu_times()[:2]) - cpu) / (time.perf_counter() - start_of_second) * 100
+    for child in children:
+        side.wire.control("delete_subshell_request", {"subshell_id": child})
+    return {
+        "descriptors per new child": new[0],
+        "descriptors per used child": used[0],
+        "kB per new child": new[1] / 1024,
+        "kB per used child": used[1] / 1024,
+        f"idle CPU with {CHILDREN} children, %": idle,
+    }
+
+
+def row(name: str, stock: list[float] | None, ours: list[float] | None) -> list[str]:
+    def cell(values: list[float] | None) -> str:
+        return f"{statistics.median(values):.2f}" if values else "-"
+
+    known = stock and ours and statistics.median(stock)
+    ratio = f"{statistics.median(ours) / statistics.median(stock):.2f}" if known and ours and stock else "-"
+    return [name, cell(stock), cell(ours), ratio]
+
+
+def plot(sides: list[Side], path: str) -> None:
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    from matplotlib import pyplot as plt
+
+    names = list(sides[1].times)
+    figure, axes = plt.subplots(figsize=(9, 0.5 * len(names) + 1))
+    for offset, side in zip((-0.2, 0.2), sides, strict=True):
+        heights = [statistics.median(side.times.get(name, [0.0])) for name in names]
+        places = [index + offset for index in range(len(names))]
+        axes.barh(places, heights, height=0.38, label=side.name)
+    axes.set_yticks(range(len(names)), names)
+    axes.invert_yaxis()
+    axes.set_xscale("log")
+    axes.set_xlabel("median, ms")
+    axes.legend()
+    figure.tight_layout()
+    figure.savefig(path, dpi=120)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=200, help="measurements of each kind")
+    parser.add_argument("--plot", metavar="FILE", help="also draw the table")
+    parser.add_argument("--json", metavar="FILE", help="also write the medians")
+    options = parser.parse_args()
+    sides = [start("stock"), start("ipyext", "--ext", "ipyext")]
+    try:
+        for index in range(options.rounds + 10):
+            for side in sides:
+                idle_main(side, index)
+            if index == 9:  # warmed up
+                for side in sides:
+                    side.times.clear()
+        for _ in range(7):
+            for side in sides:
+                loop_speed(side)
+                contended_speed(side)
+        for side in sides:
+            if side.subshells:
+                side.child = side.wire.create()
+                side.wire.execute("1", subshell=side.child)
+        for side in sides:
+            if side.name == "stock" and version("ipykernel").startswith("5."):
+                continue  # no control thread: it would answer when the loop ends
+            loop = side.wire.send_execute(LOOP)
+            side.wire.until(lambda s=side, i=loop: "busy" in s.wire.answers[i].states)
+            for _ in range(options.rounds // 2):
+                busy_main(side, 0)
+            side.process.signal()
+            side.wire.wait(loop)
+        prints = [footprint(side) for side in sides]
+    finally:
+        for side in sides:
+            side.process.close()
+    names = list(dict.fromkeys([*sides[0].times, *sides[1].times]))
+    rows = [row(name, sides[0].times.get(name), sides[1].times.get(name)) for name in names]
+    for name in prints[1]:
+        stock = prints[0].get(name)
+        rows.append(row(name, None if stock is None else [stock], [prints[1][name]]))
+    title = f"ipykernel {version('ipykernel')}, IPython {version('ipython')} (medians, ms)"
+    print(title)  # noqa: T201
+    print(tabulate(rows, ("what", "stock", "ipyext", "ratio"), disable_numparse=True))  # noqa: T201
+    if options.json:
+        Path(options.json).write_text(json.dumps({"title": title, "rows": rows}, indent=1))
+    if options.plot:
+        plot(sides, options.plot)
+
+
+if __name__ == "__main__":
+    main()

@@ -101,18 +101,25 @@ class ChildShell(Shell):
             if self.ephemeral and not self.queued:
                 return
 
-    async def drive(self, coroutine: Any) -> Any:
-        """Run a cell's coroutine; `interrupt` reaches it. In the thread."""
+    async def drive(self, coroutine: Any, *, awaits: bool = False) -> Any:
+        """Run a cell's coroutine; `interrupt` reaches it. In the thread.
+
+        Raises:
+            KeyboardInterrupt: it was interrupted and did not catch that.
+        """
         self._running = Interruptible(coroutine, self.gate)
         try:
-            return await self._running.run()
+            return await self._running.run(awaits=awaits)
         finally:
             self._running = None
 
     # -- from anywhere -------------------------------------------------------------------------
 
     def interrupt(self) -> bool:
-        """Interrupt what runs. False if nothing does. Any thread."""
+        """Interrupt what runs: code, waits, processes. False if nothing does. Any thread."""
+        self.signal_processes()
+        if self.end_pauses():
+            return True
         running = self._running
         if running is not None:
             running.interrupt()

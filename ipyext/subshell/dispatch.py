@@ -6,11 +6,13 @@ import inspect
 import logging
 import sys
 import threading
+from collections.abc import Callable
 from typing import Any
 
 from ipyext.protocol import content as contents
 from ipyext.subshell.child import ChildShell
 from ipyext.subshell.context import Contexts
+from ipyext.subshell.interrupt import MainGate
 from ipyext.subshell.request import Request
 from ipyext.subshell.shell import Shell
 
@@ -26,7 +28,15 @@ class Dispatcher:
     are honoured.
     """
 
-    def __init__(self, kernel: Any, contexts: Contexts, set_control_parent: bool) -> None:
+    def __init__(
+        self,
+        kernel: Any,
+        contexts: Contexts,
+        set_control_parent: bool,
+        own_sigint: Callable[[], None],
+    ) -> None:
+        self.main_gate = MainGate()
+        self._own_sigint = own_sigint
         self._kernel = kernel
         self._contexts = contexts
         self._set_control_parent = set_control_parent
@@ -35,20 +45,31 @@ class Dispatcher:
     async def on_main(self, shell: Shell, request: Request) -> None:
         """Answer on main, with the stock kernel's own bookkeeping. Main thread."""
         kernel = self._kernel
-        kernel.set_parent(request.idents, request.message)
-        request.begin()
+        with self.main_gate.request():
+            request.shield = self.main_gate.shield
+            kernel.set_parent(request.idents, request.message)
+            request.begin()
+            try:
+                if not self._abort(shell, request) and await self._wanted(request):
+                    await self._on_main(request)
+                for stream in (sys.stdout, sys.stderr):
+                    if stream is not None:
+                        stream.flush()
+            finally:
+                request.finish()
+
+    async def _on_main(self, request: Request) -> None:
+        self._kernel.pre_handler_hook()
         try:
-            if not self._abort(shell, request) and await self._wanted(request):
-                kernel.pre_handler_hook()
-                try:
-                    await self._handle(kernel.shell_handlers, request)
-                finally:
-                    kernel.post_handler_hook()
-            for stream in (sys.stdout, sys.stderr):
-                if stream is not None:
-                    stream.flush()
+            self._own_sigint()
+            handling = self._handle(self._kernel.shell_handlers, request)
+            # Cells open the gate themselves, exactly around their code: see `Engine.execute_main`.
+            cell = request.type == "execute_request"
+            await (handling if cell else self.main_gate.steps(handling))
+        except KeyboardInterrupt:
+            request.fail("KeyboardInterrupt", "")
         finally:
-            request.finish()
+            self._kernel.post_handler_hook()
 
     async def in_child(self, shell: ChildShell, request: Request) -> None:
         """Answer in a child's thread, or in a service thread."""

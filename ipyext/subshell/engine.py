@@ -8,7 +8,9 @@ Everything else may be called from any thread. See docs/architecture.md.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
+import inspect
 import itertools
 import logging
 import os
@@ -16,6 +18,8 @@ import signal
 import threading
 from collections.abc import Callable
 from typing import Any
+
+import psutil
 
 from ipyext.host import KernelHost
 from ipyext.protocol import content as contents
@@ -66,7 +70,10 @@ class Engine:
         self.comms = "auto"
         self.closing = False
         self._parse_line = parse_line
-        self._dispatcher = Dispatcher(host.kernel, self.contexts, host.has_control_thread)
+        self._dispatcher = Dispatcher(
+            host.kernel, self.contexts, host.has_control_thread, host.own_sigint
+        )
+        self.main_gate = self._dispatcher.main_gate
         self._job_numbers = itertools.count(1)
         self._helpers: dict[str, ChildShell] = {}
         self._helpers_lock = threading.Lock()
@@ -84,6 +91,9 @@ class Engine:
 
     def inherit(self, thread: threading.Thread) -> None:
         self.contexts.inherit(thread)
+
+    def started_process(self, process: Any) -> None:
+        self.current_shell().started(process)
 
     def shell_message(self, frames: Any) -> None:
         request = self._receive("shell", frames)
@@ -185,8 +195,27 @@ class Engine:
         shell.executed += 1
         return self.host.reply_content(shell.interactive, result, expressions)
 
-    def sigint(self) -> bool:
-        return self.interrupt_children() > 0
+    def sigint(self) -> None:
+        if not self.main_gate.on_signal():
+            self.interrupt_children()
+
+    def main_busy(self) -> bool:
+        return self.parent.busy
+
+    def execute_main(self, call: Callable[[], Any]) -> Any:
+        gate = self.main_gate
+        try:
+            gate.open()
+            result = call()
+        finally:
+            gate.close()
+        return gate.steps(result) if inspect.iscoroutine(result) else result
+
+    def drive_main(self, coroutine: Any) -> Any:
+        return self.main_gate.steps(coroutine)
+
+    def suspended_main(self, task: Any) -> Any:
+        return self.main_gate.suspended(task)
 
     # -- routing (shell channel thread, but for control) ---------------------------------------
 
@@ -365,11 +394,15 @@ class Engine:
     def interrupt(self) -> None:
         """The stop button: main if main is busy, else every busy child. Any thread."""
         if self.parent.busy or not self.interrupt_children():
-            pid = os.getpid()
-            if os.getpgid(pid) == pid:
-                os.killpg(pid, signal.SIGINT)
-            else:
-                os.kill(pid, signal.SIGINT)
+            self.interrupt_main()
+
+    def interrupt_main(self) -> None:
+        """SIGINT to main and, as the stock kernel does, to the processes that it started."""
+        pid = os.getpid()
+        if os.getpgid(pid) == pid:
+            theirs = {p.pid for child in self.registry.all() for p in child.processes}
+            _signal_group(pid, theirs)
+        os.kill(pid, signal.SIGINT)
 
     def interrupt_children(self) -> int:
         """Interrupt every busy child; how many there were."""
@@ -380,8 +413,6 @@ class Engine:
 
     def interrupt_child(self, child: ChildShell) -> None:
         """Interrupt what one child runs. Any thread."""
-        for waiter in list(child.waiters):
-            waiter.interrupt()
         child.interrupt()
 
     # -- the end -------------------------------------------------------------------------------
@@ -396,8 +427,6 @@ class Engine:
             self._abandon(helper)
 
     def _abandon(self, child: ChildShell) -> None:
-        for waiter in list(child.waiters):
-            waiter.interrupt()
         current = self.contexts.current()
         if self.registry.get(str(child.id)) is child:
             self.registry.delete(child, from_within=current)
@@ -410,3 +439,15 @@ class Engine:
         if child.current is not None:
             child.current.delete(child.label)
         child.stop()
+
+
+def _signal_group(leader: int, spared: set[int]) -> None:
+    """SIGINT to the processes in the kernel's group, but for `spared` and what those started."""
+    pending = [psutil.Process(leader)]
+    while pending:
+        process = pending.pop()
+        with contextlib.suppress(psutil.Error, OSError):
+            for child in process.children():
+                if child.pid not in spared and os.getpgid(child.pid) == leader:
+                    pending.append(child)
+                    child.send_signal(signal.SIGINT)

@@ -11,7 +11,9 @@ import asyncio
 import ctypes
 import inspect
 import threading
-from collections.abc import Awaitable, Coroutine, Generator
+import time
+from collections.abc import Awaitable, Coroutine, Generator, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 
@@ -21,17 +23,42 @@ def _set_async_exception(thread_id: int, exception: type[BaseException] | None) 
 
 
 class Gate:
-    """Open while one thread runs user code. `open` and `close` belong to that thread."""
+    """Open while one thread runs user code. `open` and `close` belong to that thread.
+
+    Attributes:
+        asked: when an interrupt of the present code was last asked for (`time.monotonic`), or None.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
         self._thread_id = 0
         self._open = False
         self._pending = False
+        self._delivery: type[BaseException] | None = None
+        self.asked: float | None = None
 
     @property
     def is_open(self) -> bool:
         return self._open
+
+    @property
+    def undelivered(self) -> bool:
+        """An interrupt was asked for and has not arrived: the thread runs no Python code."""
+        return self._pending and self._delivery is not None
+
+    def _new_delivery(self) -> type[BaseException]:
+        """A KeyboardInterrupt that tells us when it is raised.
+
+        It is made per interrupt; to user code it is KeyboardInterrupt by name and by `except`.
+        """
+        gate = self
+
+        def delivered(self: BaseException, *args: object) -> None:
+            KeyboardInterrupt.__init__(self, *args)
+            gate._delivery = None
+
+        names = {"__init__": delivered, "__module__": "builtins"}
+        return type("KeyboardInterrupt", (KeyboardInterrupt,), names)
 
     def open(self) -> None:
         self._thread_id = threading.get_ident()
@@ -46,6 +73,7 @@ class Gate:
                     pending, self._pending = self._pending, False
                     if pending:
                         _set_async_exception(self._thread_id, None)
+                        self._delivery = None
                 return pending
             except KeyboardInterrupt:  # it arrived in these very lines
                 self._pending = False
@@ -55,12 +83,100 @@ class Gate:
         with self._lock:
             if self._open:
                 self._pending = True
-                _set_async_exception(self._thread_id, KeyboardInterrupt)
+                self.asked = time.monotonic()
+                self._delivery = self._new_delivery()
+                _set_async_exception(self._thread_id, self._delivery)
             return self._open
 
 
+class MainGate:
+    """Main's gate. Its exception comes from our SIGINT handler, which Python runs on main.
+
+    Everything here runs on main. While main works on a request but not in user code, an interrupt
+    waits for the user code to begin, and is forgotten when the request ends.
+    """
+
+    def __init__(self) -> None:
+        self.working = False
+        self.interrupted = False
+        self._is_open = False
+        self._pending = False
+        self._task: asyncio.Future[Any] | None = None
+
+    def open(self) -> None:
+        """User code begins.
+
+        Raises:
+            KeyboardInterrupt: the interrupt came before the code.
+        """
+        self._is_open = True
+        if self._pending:
+            self._pending = False
+            raise KeyboardInterrupt
+
+    def close(self) -> None:
+        self._is_open = False
+
+    @contextmanager
+    def shield(self) -> Iterator[None]:
+        """No interrupt within: a reply is sent whole or not at all."""
+        former, self._is_open = self._is_open, False
+        try:
+            yield
+        finally:
+            self._is_open = former
+
+    @contextmanager
+    def request(self) -> Iterator[None]:
+        """Main works on a request."""
+        self.working, self._pending = True, False
+        try:
+            yield
+        finally:
+            self.working = self._pending = self._is_open = False
+
+    @contextmanager
+    def suspended(self, task: asyncio.Future[Any]) -> Iterator[None]:
+        """`task` is main's cell, which may be awaiting."""
+        self._task = task
+        try:
+            yield
+        finally:
+            self._task = None
+
+    def on_signal(self) -> bool:
+        """SIGINT. False if main has nothing to interrupt.
+
+        Raises:
+            KeyboardInterrupt: user code runs.
+        """
+        if self._is_open:
+            raise KeyboardInterrupt
+        if self._task is not None:
+            # call_soon_threadsafe, because it wakes the loop: main sits in its select.
+            asyncio.get_event_loop().call_soon_threadsafe(self._cancel, self._task)
+            return True
+        self._pending = self.working
+        return self.working
+
+    def _cancel(self, task: asyncio.Future[Any]) -> None:
+        if not task.done():
+            self.interrupted = True
+            task.cancel()
+
+    def steps(self, coroutine: Coroutine[Any, Any, Any]) -> Awaitable[Any]:
+        """Awaits `coroutine` with the gate open while it runs."""
+        return _Steps(coroutine, self, self._exception)
+
+    def _exception(self, error: BaseException) -> BaseException:
+        if self.interrupted and isinstance(error, asyncio.CancelledError):
+            self.interrupted = False
+            return KeyboardInterrupt()
+        return error
+
+
 class Interruptible:
-    """Awaits a cell's coroutine so that it can be interrupted wherever it is.
+    """Awaits a child's cell so that it can be interrupted wherever it is.
 
     Running Python code gets an asynchronous KeyboardInterrupt; a suspended coroutine has what it
     awaits cancelled and KeyboardInterrupt raised at its `await`, so that its `finally` runs.
@@ -73,12 +189,18 @@ class Interruptible:
         self._task: asyncio.Task[Any] | None = None
         self._interrupted = False
 
-    async def run(self) -> Any:
+    async def run(self, *, awaits: bool) -> Any:
         """Run to the end; returns what the coroutine returns.
+
+        Args:
+            awaits: the cell has an `await`. It gets a task of its own, which can be cancelled;
+                as on main, context variables that it sets end with it, and others' last.
 
         Raises:
             KeyboardInterrupt: the interrupt hit code that did not catch it.
         """
+        if not awaits:
+            return await _Steps(self._coroutine, self._gate, self._exception)
         self._task = asyncio.ensure_future(self._guarded())
         outcome, error = await self._task
         if error is not None:
@@ -112,7 +234,9 @@ class Interruptible:
 class _Steps(Awaitable[Any]):
     """Drives a coroutine with the gate open for each of its steps and closed between them."""
 
-    def __init__(self, coroutine: Coroutine[Any, Any, Any], gate: Gate, exception: Any) -> None:
+    def __init__(
+        self, coroutine: Coroutine[Any, Any, Any], gate: Gate | MainGate, exception: Any
+    ) -> None:
         self._coroutine = coroutine
         self._gate = gate
         self._exception = exception

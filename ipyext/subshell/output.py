@@ -25,7 +25,7 @@ class Output:
         if stream.echo is not None:
             stream.echo.write(text)
         with self._lock:
-            if self.muted:
+            if self.muted or not text:
                 return len(text)
             waiting = self._texts.setdefault(stream, [])
             first = not waiting

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ipyext.errors import SubshellDeletedError
 from ipyext.protocol import content as contents
 from ipyext.subshell.output import Output
+from ipyext.subshell.waiting import Pause
 
 if TYPE_CHECKING:
     from ipyext.subshell.shell import Shell
@@ -42,6 +44,7 @@ class Request:
         idents: routing identities of the client.
         message: header, parent_header, metadata, content, buffers.
         shell: who works on it.
+        shield: keeps interrupts away while a reply is sent; needed on main only.
         own_subshell: it is a ``%%subshell`` cell that was routed to the child that it names.
     """
 
@@ -64,6 +67,7 @@ class Request:
         self.stream = ReplyStream(self)
         self._wire = wire
         self._asker = asker
+        self.shield: Callable[[], AbstractContextManager[None]] = nullcontext
         self._lock = threading.RLock()
         self._begun = False
         self._replied = False
@@ -113,6 +117,16 @@ class Request:
         if self._asker is None:
             raise RuntimeError("input() has nobody to ask here")
         return self._asker(self, prompt, password)
+
+    def sleep(self, seconds: float) -> None:
+        """Sleep so that an interrupt of the shell ends it."""
+        shell = self.shell
+        pause = Pause()
+        if shell is None:
+            pause.wait(seconds)
+        else:
+            with shell.pause(pause):
+                pause.wait(seconds)
 
     # -- answering -----------------------------------------------------------------------------
 
@@ -167,7 +181,7 @@ class Request:
 
     def send(self, frames: Any, copy: bool = True) -> None:
         """Send a serialized reply, unless the request is finished."""
-        with self._lock:
+        with self.shield(), self._lock:
             if not self._finished:
                 self._wire.send(self.channel, frames, copy)
                 self._replied = True

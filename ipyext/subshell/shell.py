@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import signal
 import threading
 import time
+import weakref
 from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Protocol
 
 from ipyext.subshell.request import Request
+from ipyext.subshell.waiting import Pause
 
 
 class Work(Protocol):
@@ -43,7 +49,8 @@ class Shell:
         self.closed = False
         self.current: Request | None = None
         self.since = time.monotonic()
-        self.waiters: list[Any] = []  # input() calls, to be woken by an interrupt
+        self._pauses: list[Pause] = []
+        self._processes: weakref.WeakSet[Any] = weakref.WeakSet()
         self._lock = threading.Lock()
         self._queue: deque[Any] = deque()
 
@@ -66,6 +73,48 @@ class Shell:
         """Requests waiting."""
         with self._lock:
             return sum(1 for item in self._queue if not isinstance(item, EndOfAbort))
+
+    @contextmanager
+    def pause(self, pause: Pause) -> Iterator[None]:
+        """`pause` is what this shell's code waits for; an interrupt of the shell ends it."""
+        with self._lock:
+            self._pauses.append(pause)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._pauses.remove(pause)
+
+    @property
+    def waits(self) -> str:
+        """What its code waits for, for people; empty if it does not."""
+        with self._lock:
+            return self._pauses[-1].what if self._pauses else ""
+
+    def end_pauses(self) -> bool:
+        """Interrupt what its code waits for. False if it does not wait. Any thread."""
+        with self._lock:
+            pauses = list(self._pauses)
+        for pause in pauses:
+            pause.interrupt()
+        return bool(pauses)
+
+    def started(self, process: Any) -> None:
+        """`process`, a subprocess.Popen, was started by this shell's code."""
+        with self._lock:
+            self._processes.add(process)
+
+    @property
+    def processes(self) -> list[Any]:
+        """The running processes that this shell's code started."""
+        with self._lock:
+            return [process for process in self._processes if process.returncode is None]
+
+    def signal_processes(self) -> None:
+        """SIGINT to the processes that this shell's code started. Any thread."""
+        for process in self.processes:
+            with contextlib.suppress(OSError, ValueError):
+                process.send_signal(signal.SIGINT)
 
     def put(self, item: Any) -> bool:
         """Queue `item` and wake the shell; False if the shell is closed."""

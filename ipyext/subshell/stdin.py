@@ -11,6 +11,7 @@ from IPython.core.error import StdinNotImplementedError
 
 from ipyext.subshell.request import Message
 from ipyext.subshell.shell import Shell
+from ipyext.subshell.waiting import Pause
 
 log = logging.getLogger("ipyext.stdin")
 
@@ -25,34 +26,30 @@ class StdinWire(Protocol):
     def unpack(self, content: bytes) -> Any: ...
 
 
-class Waiter:
+class Waiter(Pause):
     """One input() that waits for its line."""
 
+    what = "waiting for input"
+
     def __init__(self, order: int, idents: list[bytes]) -> None:
+        super().__init__()
         self.order = order
         self.idents = idents
-        self._event = threading.Event()
-        self._value: str | None = None
+        self._value = ""
 
     def answer(self, value: str) -> None:
         """End the wait. Any thread."""
         self._value = value
-        self._event.set()
+        self.end()
 
-    def interrupt(self) -> None:
-        """End the wait with KeyboardInterrupt. Any thread."""
-        self._event.set()
-
-    def wait(self) -> str:
+    def line(self) -> str:
         """Wait for the line.
 
         Raises:
             EOFError: the client sent end of file.
-            KeyboardInterrupt: `interrupt`, or SIGINT on main.
+            KeyboardInterrupt: see `Pause.wait`.
         """
-        self._event.wait()
-        if self._value is None:
-            raise KeyboardInterrupt("Interrupted by user")
+        self.wait()
         if self._value == "\x04":
             raise EOFError
         return self._value
@@ -78,7 +75,7 @@ class Stdin:
 
         Raises:
             StdinNotImplementedError: the request does not allow it.
-            EOFError, KeyboardInterrupt: see `Waiter.wait`.
+            EOFError, KeyboardInterrupt: see `Waiter.line`.
         """
         content = parent.get("content")
         if not isinstance(content, dict) or not content.get("allow_stdin", False):
@@ -91,12 +88,11 @@ class Stdin:
         waiter = Waiter(next(self._order), idents)
         with self._lock:
             self._waiters[message["msg_id"]] = waiter
-        shell.waiters.append(waiter)
         try:
-            self._wire.send("stdin", session.serialize(message, idents))
-            return waiter.wait()
+            with shell.pause(waiter):
+                self._wire.send("stdin", session.serialize(message, idents))
+                return waiter.line()
         finally:
-            shell.waiters.remove(waiter)
             with self._lock:
                 del self._waiters[message["msg_id"]]
 

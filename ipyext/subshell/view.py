@@ -19,8 +19,8 @@ class Subshell:
     Attributes:
         id: JEP 91's subshell_id; None for the parent subshell (main).
         name: its name, or None.
-        state: ``"idle"``, ``"busy"``, ``"waiting for input"`` or ``"zombie"`` (deleted, but its
-            code does not end).
+        state: ``"idle"``, ``"busy"``, ``"waiting for input"``, ``"sleeping"``, ``"zombie"``
+            (deleted, but its code does not end), or a busy shell's trouble with an interrupt.
         seconds: how long it has been in that state.
         running: the code that runs, or an empty string.
         queued: requests waiting.
@@ -78,11 +78,23 @@ class Subshell:
         return self._engine.registry.find(self.id)
 
 
+def _doing(shell: Shell) -> str:
+    """What a busy shell is stuck on, where that is known."""
+    if shell.waits:
+        return shell.waits
+    if isinstance(shell, ChildShell) and shell.gate.asked is not None and shell.gate.is_open:
+        ago = f"{time.monotonic() - shell.gate.asked:.0f} s ago"
+        if shell.gate.undelivered:
+            return f"in native code, interrupted {ago}"
+        return f"busy, ignored an interrupt {ago}"
+    return ""
+
+
 def describe(engine: Engine, shell: Shell, zombie: bool = False) -> Subshell:
     work = shell.current
     state = "idle" if work is None else "busy"
-    if shell.waiters:
-        state = "waiting for input"
+    if work is not None:
+        state = _doing(shell) or state
     thread = shell.thread.name if isinstance(shell, ChildShell) else "MainThread"
     return Subshell(
         id=shell.id,

@@ -105,10 +105,12 @@ class Host:
             *messages.changes(ledger),
             *output.changes(ledger, hooks, stock.iopub_thread),
             *python.thread_changes(ledger, hooks),
+            *python.blocking_changes(ledger, hooks),
             python.interval_change(),
             *python.input_changes(ledger, hooks, stock),
             *ipython.changes(ledger, hooks, self.main, self._on_main_later),
             *ipython.magics_changes(MAGICS, self.main, magics),
+            *ipython.interrupt_changes(hooks, stock, self.main),
             *ipython.completer_changes(MAGICS, self.main, completers),
             *kernel.changes(ledger, hooks, stock, self.lane),
             *(SetItem(HANDLERS, stock.control_handlers, k, v) for k, v in handlers.items()),
@@ -117,10 +119,14 @@ class Host:
             from ipyext_patches.targets import ipykernel_7
 
             changes += ipykernel_7.changes(ledger, hooks, stock)
-        sigint = python.sigint_change(hooks, stock)
-        assert isinstance(sigint, Action)
-        do, undo = sigint.do, sigint.undo
-        changes.append(Action(sigint.patch, lambda: self.on_main(do), lambda: self.on_main(undo)))
+        self._sigint = sigint = python.Sigint(hooks, stock)
+        changes.append(
+            Action(
+                python.SIGINT,
+                lambda: self.on_main(sigint.install),
+                lambda: self.on_main(sigint.remove),
+            )
+        )
 
         def give_back() -> None:
             channels.give_back()
@@ -245,6 +251,10 @@ class Host:
             self.kernel.io_loop.add_callback(function)
         else:
             function()
+
+    def own_sigint(self) -> None:
+        """Within a request of main, SIGINT is ours as well: after `pre_handler_hook`. Main."""
+        self._sigint.own()
 
     def stop_main(self) -> None:
         """Stop main's event loop as soon as main is free; the process then ends. Any thread."""

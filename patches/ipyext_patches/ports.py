@@ -34,6 +34,9 @@ class Context(Protocol):
     def flush(self, stream: Any) -> None:
         """Hand what was printed to the iopub thread; does not wait for it."""
 
+    def sleep(self, seconds: float) -> None:
+        """Sleep so that an interrupt ends it."""
+
     def ask(self, prompt: str, password: bool) -> str:
         """Ask the client of this request for a line of input."""
 
@@ -52,6 +55,9 @@ class Hooks(Protocol):
 
     def inherit(self, thread: Any) -> None:
         """`thread` is about to be started by the calling code. Any thread."""
+
+    def started_process(self, process: Any) -> None:
+        """The calling code started a subprocess.Popen. Any thread."""
 
     def shell_message(self, frames: Frames) -> None:
         """A message came in on the shell ROUTER. Shell channel thread."""
@@ -83,8 +89,20 @@ class Hooks(Protocol):
     def execute_child(self, context: Any, arguments: dict[str, Any]) -> Awaitable[Any]:
         """Run a cell of a child subshell. That child's thread."""
 
-    def sigint(self) -> bool:
-        """SIGINT came while main is idle. True if it was meant for a child. Main thread."""
+    def sigint(self) -> None:
+        """SIGINT came. Raises KeyboardInterrupt where main's user code is to have it. Main."""
+
+    def main_busy(self) -> bool:
+        """Whether main works on a request. Any thread."""
+
+    def execute_main(self, call: Callable[[], Any]) -> Any:
+        """Run a cell of the parent subshell, through the stock kernel's `do_execute`. Main."""
+
+    def drive_main(self, coroutine: Any) -> Any:
+        """Await a cell's coroutine on main."""
+
+    def suspended_main(self, task: Any) -> Any:
+        """A context in which `task` is what an interrupt of main cancels. Main."""
 
 
 Call = Callable[[], Any]

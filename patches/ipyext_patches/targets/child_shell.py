@@ -27,7 +27,7 @@ from IPython.core.payload import PayloadManager
 from ipyext_patches.ports import Message
 from ipyext_patches.targets.namespace import ChildNamespace, is_reserved
 
-Drive = Callable[[Coroutine[Any, Any, Any]], Awaitable[Any]]
+Drive = Callable[..., Awaitable[Any]]
 
 
 class _SharedTraits(dict):  # type: ignore[type-arg]
@@ -243,9 +243,10 @@ async def run_cell(
     options = accepted(shell, options)
     result = None
     try:
-        if shell.should_run_async(
+        awaits = shell.should_run_async(
             code, transformed_cell=transformed, preprocessing_exc_tuple=failure
-        ) and not _runs_on_asyncio(shell):
+        )
+        if awaits and not _runs_on_asyncio(shell):
             # %autoawait trio and the like: their runner blocks this thread, as on main.
             async def run() -> Any:
                 return shell.loop_runner(cell())
@@ -261,7 +262,7 @@ async def run_cell(
             )
             return coroutine
 
-        result = await drive(run())
+        result = await drive(run(), awaits=awaits)
     finally:
         shell.events.trigger("post_execute")
         if not options.get("silent"):

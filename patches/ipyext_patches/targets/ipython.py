@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import builtins
+import functools
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from IPython.core.interactiveshell import InteractiveShell
@@ -45,6 +48,42 @@ TEE = Patch(
     upstream="IPython/core/interactiveshell.py _tee",
     shape=function("channel"),
 )
+
+CANCEL = Patch(
+    id="interrupt.await",
+    target="ipykernel.ipkernel.IPythonKernel._cancel_on_sigint",
+    what="An interrupt reaches main's `await` at once, as KeyboardInterrupt.",
+    why="The stock handler does not wake main's event loop: it waits for the next message.",
+    upstream="ipykernel/ipkernel.py",
+    shape=function("future"),
+)
+RUN = Patch(
+    id="interrupt.run-cell",
+    target="IPython.core.interactiveshell.InteractiveShell.run_cell_async (main's)",
+    what="Interrupts of main reach the cell's code and nothing else of the kernel.",
+    why="KeyboardInterrupt in the kernel's own code loses replies.",
+    upstream="IPython/core/interactiveshell.py",
+    shape=function("raw_cell"),
+)
+
+
+def interrupt_changes(hooks: Hooks, kernel: Any, main: Any) -> list[Change]:
+    """Interrupts of main: into user code only, and into an `await` at once."""
+    original = main.run_cell_async
+
+    @functools.wraps(original)
+    async def run_cell_async(*args: Any, **kwargs: Any) -> Any:
+        return await hooks.drive_main(original(*args, **kwargs))
+
+    @contextmanager
+    def cancel_on_sigint(future: Any) -> Iterator[None]:
+        with hooks.suspended_main(future):
+            yield
+
+    return [
+        SetAttribute(CANCEL, kernel, "_cancel_on_sigint", cancel_on_sigint),
+        SetAttribute(RUN, main, "run_cell_async", run_cell_async),
+    ]
 
 
 def changes(ledger: Ledger, hooks: Hooks, main: Any, on_main_later: Any) -> list[Change]:

@@ -153,8 +153,10 @@ def _execute(ledger: Ledger, hooks: Hooks, kernel: Any, lane: Lane) -> Change:
 
     def do_execute(*args: Any, **kwargs: Any) -> Any:
         context = hooks.current() if ledger.switch.on else None
-        if context is None:
+        if not ledger.switch.on:
             return original(*args, **kwargs)
+        if context is None:
+            return hooks.execute_main(lambda: original(*args, **kwargs))
         coroutine = hooks.execute_child(context, {**dict(zip(names, args, strict=False)), **kwargs})
         # ipykernel 5 awaits with tornado's maybe_future, which takes futures only.
         return asyncio.ensure_future(coroutine) if lane == 5 else coroutine

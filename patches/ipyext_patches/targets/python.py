@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import builtins
+import functools
 import getpass
 import signal
+import subprocess
 import sys
 import threading
+import time
 from typing import Any
 
 from ipyext_patches.ledger import Action, Change, Ledger, SetAttribute, Wrap
@@ -52,6 +55,21 @@ SIGINT = Patch(
     upstream="ipykernel/kernelapp.py init_signal; enhancement-proposals#91",
 )
 
+TIME_SLEEP = Patch(
+    id="interrupt.sleep",
+    target="time.sleep",
+    what="In a child subshell, an interrupt ends it.",
+    why="Signals go to main only, and nothing else breaks a blocking call of another thread.",
+    upstream="Python/pythonrun.c PyErr_CheckSignals; PEP 475",
+)
+POPEN = Patch(
+    id="interrupt.processes",
+    target="subprocess.Popen.__init__",
+    what="Notes which shell started a process, so that its interrupt reaches the process.",
+    why="A shell that waits for a process can only be interrupted through the process.",
+    upstream="Lib/subprocess.py",
+    shape=function("args"),
+)
 SWITCH_INTERVAL = Patch(
     id="gil.switch-interval",
     target="sys.setswitchinterval",
@@ -72,6 +90,30 @@ def thread_changes(ledger: Ledger, hooks: Hooks) -> list[Change]:
         return wrapped(*args, **kwargs)
 
     return [Wrap(THREAD_START, threading.Thread, "start", start, ledger.switch)]
+
+
+def blocking_changes(ledger: Ledger, hooks: Hooks) -> list[Change]:
+    """Sleeps that an interrupt ends, and processes that belong to the shell that started them."""
+
+    original = time.sleep
+
+    @functools.wraps(original)
+    def sleep(seconds: Any, /) -> None:
+        context = hooks.current() if ledger.switch.on else None
+        # The shortest ones end soon enough, and keep their precision.
+        if context is None or not isinstance(seconds, (int, float)) or seconds < 0.02:
+            original(seconds)
+        else:
+            context.sleep(seconds)
+
+    def init(wrapped: Any, process: Any, args: Any, kwargs: Any) -> None:
+        wrapped(*args, **kwargs)
+        hooks.started_process(process)
+
+    return [
+        SetAttribute(TIME_SLEEP, time, "sleep", sleep),
+        Wrap(POPEN, subprocess.Popen, "__init__", init, ledger.switch),
+    ]
 
 
 def input_changes(ledger: Ledger, hooks: Hooks, kernel: Any) -> list[Change]:
@@ -138,32 +180,50 @@ class _InputState:
             getpass.getpass = kernel.getpass
 
 
-def sigint_change(hooks: Hooks, kernel: Any) -> Change:
-    """Our handler stands where the stock kernel ignores SIGINT. Applied and undone on main."""
+class Sigint:
+    """Our handler of SIGINT: between main's cells, where ipykernel ignores it, and within them."""
 
-    def handler(signum: int, frame: Any) -> None:
-        hooks.sigint()
+    def __init__(self, hooks: Hooks, kernel: Any) -> None:
+        self._hooks = hooks
+        self._kernel = kernel
+        self._former: Any = None
+        self._handler = self._handle  # one bound method, to be compared by identity
+        self._on = False
 
-    former: Any = None
-    in_handler = False
+    def _handle(self, signum: int, frame: Any) -> None:
+        self._hooks.sigint()
 
-    def do() -> None:
-        nonlocal former, in_handler
+    def install(self) -> None:
+        """Take over. Main thread."""
         # While a request is handled, ipykernel keeps the idle handler in `saved_sigint_handler`
         # and puts it back afterwards; so that is where ours belongs then.
+        kernel, handler = self._kernel, self._handler
         in_handler = signal.getsignal(signal.SIGINT) is signal.default_int_handler
         if in_handler and hasattr(kernel, "saved_sigint_handler"):
-            former, kernel.saved_sigint_handler = kernel.saved_sigint_handler, handler
+            self._former, kernel.saved_sigint_handler = kernel.saved_sigint_handler, handler
         else:
-            former = signal.signal(signal.SIGINT, handler)
+            self._former = signal.signal(signal.SIGINT, handler)
+        self._on = True
 
-    def undo() -> None:
-        if getattr(kernel, "saved_sigint_handler", None) is handler:
-            kernel.saved_sigint_handler = former
-        if signal.getsignal(signal.SIGINT) is handler:
-            signal.signal(signal.SIGINT, former)
+    def own(self) -> None:
+        """After `pre_handler_hook`: SIGINT within a request is ours as well. Main thread."""
+        if (
+            self._on
+            and threading.current_thread() is threading.main_thread()
+            and signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        ):
+            signal.signal(signal.SIGINT, self._handler)
 
-    return Action(SIGINT, do, undo)
+    def remove(self) -> None:
+        """Give it back. Main thread."""
+        kernel = self._kernel
+        self._on = False
+        in_handler = getattr(kernel, "saved_sigint_handler", None) is self._handler
+        if in_handler:
+            kernel.saved_sigint_handler = self._former
+        if signal.getsignal(signal.SIGINT) is self._handler:
+            stock = signal.default_int_handler if self._hooks.main_busy() else self._former
+            signal.signal(signal.SIGINT, stock)
 
 
 def interval_change() -> Change:

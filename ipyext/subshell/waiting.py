@@ -1,0 +1,42 @@
+"""Blocking calls that an interrupt can end."""
+
+from __future__ import annotations
+
+import threading
+
+
+class Pause:
+    """A wait of user code that an interrupt ends.
+
+    An asynchronous exception does not break a blocking call, so whoever interrupts a shell ends
+    its pauses as well.
+
+    Attributes:
+        what: what the shell does meanwhile, for people.
+    """
+
+    what = "sleeping"
+
+    def __init__(self) -> None:
+        self._event = threading.Event()
+        self._interrupted = False
+
+    def end(self) -> None:
+        """End the wait. Any thread."""
+        self._event.set()
+
+    def interrupt(self) -> None:
+        """End the wait with KeyboardInterrupt. Any thread."""
+        self._interrupted = True
+        self._event.set()
+
+    def wait(self, seconds: float | None = None) -> bool:
+        """Wait for `end`, at most `seconds`; False if it did not come.
+
+        Raises:
+            KeyboardInterrupt: `interrupt` was called, or SIGINT came on main.
+        """
+        ended = self._event.wait(seconds)
+        if self._interrupted:
+            raise KeyboardInterrupt("Interrupted by user")
+        return ended

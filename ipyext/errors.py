@@ -46,6 +46,23 @@ class SubshellDeletedError(IpyextError):
         )
 
 
+class TooManySubshellsError(IpyextError):
+    """The kernel has as many subshells as it may have, or as the system lets it have."""
+
+    def __init__(self, count: int, why: str) -> None:
+        super().__init__(
+            f"No further subshell was created: there are {count}, and {why}. "
+            "Delete some (%subshell delete NAME, or --all)."
+        )
+
+
+class MainCallCancelledError(IpyextError):
+    """The extension was unloaded before main was free to run it."""
+
+    def __init__(self) -> None:
+        super().__init__("ipyext was unloaded before main was free to run this.")
+
+
 class JobCancelledError(IpyextError):
     """A detached cell was cancelled."""
 

@@ -33,6 +33,7 @@ def line_arguments(line: str) -> None:
 
 @magic_arguments()
 @argument("name", nargs="?", help="Subshell to run in, created on demand; a fresh one if left out.")
+@argument("--main-when-idle", action="store_true", help="Run on the main thread once it is free.")
 @argument("--detach", action="store_true", help="Return at once with a job; output comes here.")
 @argument("--job", metavar="VAR", help="With --detach: also assign the job to this variable.")
 def cell_arguments(line: str) -> None:
@@ -92,4 +93,6 @@ def parse_cell_line(line: str) -> CellLine | None:
         return None
     if arguments.job and not arguments.detach:
         return None
-    return CellLine(arguments.name, arguments.detach)
+    if arguments.detach and arguments.main_when_idle:
+        return None
+    return CellLine(arguments.name, arguments.detach, arguments.main_when_idle)

@@ -20,9 +20,9 @@ class SubshellMagics(Magics):
     """The magics of the extension. They run in whatever shell their cell runs in."""
 
     def __init__(self, shell: Any, engine: Engine) -> None:
-        super().__init__(shell)
+        super().__init__()  # without the shell, which would keep this object for good
+        self.shell: Any = shell
         self._engine = engine
-        self.shell: Any
 
     @no_var_expand
     @line_magic("subshell")  # type: ignore[arg-type]

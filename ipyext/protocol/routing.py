@@ -34,6 +34,7 @@ class Destination(Enum):
 class Route:
     to: Destination
     name: str = ""
+    on_main: bool = False
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,7 @@ class CellLine:
 
     name: str | None = None
     detach: bool = False
+    on_main: bool = False
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,7 @@ class View:
     parse_line: Callable[[str], CellLine | None]
     answer_while_busy: bool = True
     comms: str = "auto"
+    comm_waits: str = ""
 
 
 COMM_TYPES = frozenset({"comm_open", "comm_msg", "comm_close"})
@@ -109,11 +112,9 @@ def _cell_route(code: str, view: View) -> Route:
     if line is not None:
         parsed = view.parse_line(line)
         if parsed is not None and not parsed.detach and cell_body(code).strip():
-            return (
-                Route(Destination.FRESH)
-                if parsed.name is None
-                else Route(Destination.NAMED, parsed.name)
-            )
+            if parsed.name is None:
+                return Route(Destination.FRESH, on_main=parsed.on_main)
+            return Route(Destination.NAMED, parsed.name, parsed.on_main)
         # Detached, or wrong: the magic itself says so, at once even if main is busy.
         return Route(Destination.SERVICE if view.main_busy else Destination.PARENT)
     if view.main_busy and only_our_lines(code):
@@ -125,7 +126,11 @@ def comm_route(subshell_id: Any, view: View) -> Route:
     """Comm messages by policy: ``auto``, ``main`` or ``header``.
 
     A comm outlives the subshell that its messages once came from, so an unknown id is no error.
+    Messages of one comm stay together while an earlier one is not done with (`View.comm_waits`),
+    so that no two of its callbacks ever run at once.
     """
+    if view.comm_waits:
+        return Route(Destination(view.comm_waits))
     if view.comms == "header" and isinstance(subshell_id, str) and view.is_child(subshell_id):
         return Route(Destination.CHILD, subshell_id)
     if view.comms == "auto" and view.main_busy:

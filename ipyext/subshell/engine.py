@@ -8,6 +8,7 @@ Everything else may be called from any thread. See docs/architecture.md.
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import contextlib
 import functools
 import inspect
@@ -29,6 +30,7 @@ from ipyext.subshell.context import Contexts
 from ipyext.subshell.control import ControlHandlers
 from ipyext.subshell.dispatch import Dispatcher
 from ipyext.subshell.jobs import DetachedCell, Job
+from ipyext.subshell.main_calls import MainCall, MainPause
 from ipyext.subshell.registry import Registry
 from ipyext.subshell.request import Message, Request
 from ipyext.subshell.shell import EndOfAbort, ParentShell, Shell
@@ -68,6 +70,7 @@ class Engine:
         self.recorders: dict[str, Callable[[str], None]] = {}
         self.answer_while_busy = True
         self.comms = "auto"
+        self.comm_targets: dict[str, str] = {}
         self.closing = False
         self._parse_line = parse_line
         self._dispatcher = Dispatcher(
@@ -92,6 +95,13 @@ class Engine:
     def inherit(self, thread: threading.Thread) -> None:
         self.contexts.inherit(thread)
 
+    def captures(self) -> list[Any]:
+        return self.current_shell().captures
+
+    def storage(self) -> dict[str, Any] | None:
+        shell = self.current_shell()
+        return None if shell is self.parent else shell.storage
+
     def started_process(self, process: Any) -> None:
         self.current_shell().started(process)
 
@@ -105,7 +115,8 @@ class Engine:
             is_child=lambda wanted: self.registry.get(wanted) is not None,
             parse_line=self._parse_line,
             answer_while_busy=self.answer_while_busy,
-            comms=self.comms,
+            comms=self._comm_policy(message["content"]),
+            comm_waits=self._comm_waits(message["content"]),
         )
         where = route(request.type, message["header"], message["content"], view)
         if self.closing:  # what is left to do is handing over to the stock kernel
@@ -133,17 +144,30 @@ class Engine:
         self.stdin.on_message(frames)
 
     async def main_turn(self) -> None:
-        request = self.parent.take()
-        if request is None:
+        item = self.parent.take()
+        if item is None:
             return
         try:
-            await self._dispatcher.on_main(self.parent, request)
+            if isinstance(item, MainCall):
+                await item.run(self.contexts, self.main_gate)
+            else:
+                await self._dispatcher.on_main(self.parent, item)
         finally:
-            self.parent.executed += request.type == "execute_request"
+            self.parent.executed += item.type == "execute_request"
             self.parent.done()
 
     def drain_main(self) -> list[Any]:
-        return [request.frames for request in self.parent.drain()]
+        items = self.parent.drain()
+        for item in items:
+            if isinstance(item, MainCall):
+                item.cancel()
+        return [item.frames for item in items if not isinstance(item, MainCall)]
+
+    def own_history(self) -> Any | None:
+        shell = self.current_shell()
+        if shell is self.parent or shell in self._helpers.values():
+            return None
+        return shell.interactive.history_manager if shell.interactive is not None else None
 
     def list_children(self) -> list[str]:
         return [str(child.id) for child in self.registry.all()]
@@ -187,7 +211,8 @@ class Engine:
         try:
             if request.own_subshell:
                 arguments["body"] = cell_body(code)
-            result = await self._run_cell(shell, code, **arguments)
+            drive: Any = self._drive_on_main if request.on_main else shell.drive
+            result = await self.host.run_cell(shell.interactive, code, drive=drive, **arguments)
         except KeyboardInterrupt as error:
             self.host.show_error(shell.interactive, error)
             content = contents.error("KeyboardInterrupt", "")
@@ -240,6 +265,7 @@ class Engine:
             self._spawn(self._dispatcher.inline(request))
         else:
             request.own_subshell = where.to in (Destination.NAMED, Destination.FRESH)
+            request.on_main = where.on_main
             self._put(self._shell_for(where), request)
 
     def _shell_for(self, where: Route) -> Shell:
@@ -260,6 +286,27 @@ class Engine:
             request.shell = shell
         if not shell.put(request):
             request.delete(shell.label)
+
+    def _comm_policy(self, content: Any) -> str:
+        """The policy for the target of a comm message."""
+        if not self.comm_targets or not isinstance(content, dict):
+            return self.comms
+        target = content.get("target_name")
+        if target is None:
+            manager = getattr(self.host.kernel, "comm_manager", None)
+            comm = getattr(manager, "comms", {}).get(content.get("comm_id"))
+            target = getattr(comm, "target_name", None)
+        return self.comm_targets.get(str(target), self.comms)
+
+    def _comm_waits(self, content: Any) -> str:
+        """Where an earlier message of the same comm still is: its callbacks keep their order."""
+        comm_id = content.get("comm_id") if isinstance(content, dict) else None
+        if comm_id is None:
+            return ""
+        comms = self._helpers.get("comms")
+        if comms is not None and comms.works_on(comm_id):
+            return "comms"
+        return "parent" if self.parent.works_on(comm_id) else ""
 
     def _forward_to_stock(self, request: Request) -> bool:
         """Subshells that ipykernel 7 made before we were loaded stay as they are."""
@@ -388,6 +435,35 @@ class Engine:
 
     def _parent_idents(self) -> list[bytes]:
         return self.parent.current.idents if self.parent.current is not None else []
+
+    # -- main on behalf of others ---------------------------------------------------------------
+
+    def call_on_main(self, function: Callable[[], Any]) -> concurrent.futures.Future[Any]:
+        """Have `function` called on main as soon as main is free. Any thread."""
+        call = MainCall(function, self.contexts.current())
+        if self.closing or not self.parent.put(call):
+            call.cancel()
+        return call.future
+
+    def run_on_main(self, function: Callable[[], Any]) -> Any:
+        """Call `function` on main and return its result; an interrupt ends the wait. Any thread."""
+        if threading.current_thread() is threading.main_thread():
+            return function()
+        future = self.call_on_main(function)
+        pause = MainPause()
+        future.add_done_callback(lambda _: pause.end())
+        try:
+            with self.current_shell().pause(pause):
+                pause.wait()
+        except KeyboardInterrupt:
+            if not future.cancel():
+                self.interrupt_main()
+            raise
+        return future.result()
+
+    async def _drive_on_main(self, coroutine: Any, *, awaits: bool = False) -> Any:
+        """As `ChildShell.drive`, on main."""
+        return await asyncio.wrap_future(self.call_on_main(lambda: coroutine))
 
     # -- interrupts ----------------------------------------------------------------------------
 

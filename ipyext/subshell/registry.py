@@ -8,10 +8,11 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
-from ipyext.errors import SubshellNameError, SubshellNotFoundError
+from ipyext.errors import SubshellNameError, SubshellNotFoundError, TooManySubshellsError
 from ipyext.subshell.child import ChildShell
 
 _NAME = re.compile(r"[^\W\d][\w.-]{0,63}\Z")
+DEFAULT_LIMIT = 2000
 _TAKEN = frozenset({"main", "parent", "all"})
 
 
@@ -34,6 +35,7 @@ class Registry:
     """Children by id. The lock covers the table only; threads start and stop outside it."""
 
     def __init__(self, new_child: Callable[[str, str | None, bool], ChildShell]) -> None:
+        self.limit = DEFAULT_LIMIT
         self._new_child = new_child
         self._lock = threading.Lock()
         self._children: dict[str, ChildShell] = {}
@@ -44,14 +46,21 @@ class Registry:
 
         Raises:
             SubshellNameError: the name is taken or cannot be used.
+            TooManySubshellsError: the limit, or the system's, is reached.
         """
         if name is not None:
             check_name(name)
-        child = self._new_child(str(uuid.uuid4()), name, ephemeral)
-        with self._lock:
-            self._check_free(name)
-            self._children[str(child.id)] = child
-        child.start()
+        count = len(self._children)
+        if count >= self.limit:
+            raise TooManySubshellsError(count, f"IPyExt.max_subshells is {self.limit}")
+        try:
+            child = self._new_child(str(uuid.uuid4()), name, ephemeral)
+            with self._lock:
+                self._check_free(name)
+                self._children[str(child.id)] = child
+            child.start()
+        except (OSError, RuntimeError) as error:  # descriptors, threads, memory
+            raise TooManySubshellsError(count, f"the system allows no more ({error})") from error
         return child
 
     def named(self, name: str) -> ChildShell:

@@ -46,6 +46,7 @@ class Request:
         shell: who works on it.
         shield: keeps interrupts away while a reply is sent; needed on main only.
         own_subshell: it is a ``%%subshell`` cell that was routed to the child that it names.
+        on_main: its cell runs on the main thread, as soon as that is free.
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class Request:
         self.message = message
         self.shell: Shell | None = None
         self.own_subshell = False
+        self.on_main = False
         self.output = Output(wire.session, message)
         self.stream = ReplyStream(self)
         self._wire = wire
@@ -86,6 +88,14 @@ class Request:
         """What runs, for people: the code of a cell, else the type of the request."""
         code = self.content.get("code") if isinstance(self.content, dict) else None
         return code if self.type == "execute_request" and isinstance(code, str) else self.type
+
+    @property
+    def comm_id(self) -> Any:
+        """The comm that a comm message is for."""
+        content = self.content
+        if not self.type.startswith("comm_") or not isinstance(content, dict):
+            return None
+        return content.get("comm_id")
 
     @property
     def finished(self) -> bool:

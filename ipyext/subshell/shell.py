@@ -38,6 +38,8 @@ class Shell:
         id: None for the parent subshell.
         name: what people call it, or None.
         executed: cells run so far.
+        captures: output captures in force, innermost last; the boundary's.
+        storage: what others keep for this shell, such as its figures.
         aborting: cells are aborted instead of run, because one before them failed.
     """
 
@@ -49,6 +51,8 @@ class Shell:
         self.closed = False
         self.current: Request | None = None
         self.since = time.monotonic()
+        self.captures: list[Any] = []
+        self.storage: dict[str, Any] = {}
         self._pauses: list[Pause] = []
         self._processes: weakref.WeakSet[Any] = weakref.WeakSet()
         self._lock = threading.Lock()
@@ -115,6 +119,12 @@ class Shell:
         for process in self.processes:
             with contextlib.suppress(OSError, ValueError):
                 process.send_signal(signal.SIGINT)
+
+    def works_on(self, comm_id: str) -> bool:
+        """Whether a message of that comm is queued or being handled here."""
+        with self._lock:
+            items = [*self._queue, self.current]
+        return any(isinstance(i, Request) and i.comm_id == comm_id for i in items)
 
     def put(self, item: Any) -> bool:
         """Queue `item` and wake the shell; False if the shell is closed."""

@@ -51,6 +51,8 @@ class Host:
         self.lane = versions.lane(found["ipykernel"])
         self._ledger = Ledger()
         self._channels: Any = None
+        self._display_pub = main.display_pub
+        self._sink: Any = None
         self._released = threading.Event()
         self._on_released: Callable[[], None] = lambda: None
 
@@ -89,7 +91,16 @@ class Host:
         Raises:
             UnsupportedTargetError, PatchConflictError: nothing is changed.
         """
-        from ipyext_patches.targets import ipython, kernel, messages, output, python
+        from ipyext_patches.targets import (
+            capture,
+            figures,
+            history,
+            ipython,
+            kernel,
+            messages,
+            output,
+            python,
+        )
         from ipyext_patches.targets.channels import CONTROL, SHELL, START, STDIN
 
         stock = self.kernel
@@ -101,8 +112,13 @@ class Host:
         self._channels = channels = self._channels_class()(stock, hooks, shell_loop, control_loop)
         self.messages = messages.Reader(self.session)
         ledger = self._ledger
+        manager = self.main.history_manager
+        if manager is not None and manager.enabled and str(manager.hist_file) != ":memory:":
+            self._sink = history.HistorySink(str(manager.hist_file))
         changes: list[Change] = [
             *messages.changes(ledger),
+            *capture.changes(ledger, hooks),
+            *history.changes(ledger, hooks, stock),
             *output.changes(ledger, hooks, stock.iopub_thread),
             *python.thread_changes(ledger, hooks),
             *python.blocking_changes(ledger, hooks),
@@ -153,6 +169,7 @@ class Host:
             changes.append(Action(SHELL, lambda: None, undo_channels))
         changes += [Action(p, lambda: None, lambda: None) for p in (CONTROL, STDIN)]
         ledger.apply(changes)
+        figures.watch(ledger, hooks)
 
     def _channels_class(self) -> Any:
         if self.lane == 5:
@@ -174,6 +191,8 @@ class Host:
         to main, so they do as soon as main is free; `wait_released` tells.
         """
         self._ledger.revert()
+        if self._sink is not None:
+            self._sink.close()
 
     def finish_threads(self) -> None:
         """The process ends: end the threads that own the sockets. Main thread."""
@@ -284,7 +303,9 @@ class Host:
         """An InteractiveShell of its own for a child subshell. Call it in the child's thread."""
         from ipyext_patches.targets.child_shell import new_child_shell
 
-        return new_child_shell(self.main, parent, label)
+        # A helper's inputs are no history: it works for whoever asks.
+        sink = None if label.startswith("ipyext-") else self._sink
+        return new_child_shell(self.main, self._display_pub, sink, parent, label)
 
     def run_cell(self, shell: Any, code: str, **options: Any) -> Awaitable[Any]:
         """Run a cell in a child's shell; gives IPython's ExecutionResult. The child's thread."""

@@ -56,6 +56,15 @@ class Hooks(Protocol):
     def inherit(self, thread: Any) -> None:
         """`thread` is about to be started by the calling code. Any thread."""
 
+    def captures(self) -> list[Any]:
+        """The captures in force in the calling shell, innermost last. Any thread."""
+
+    def storage(self) -> dict[str, Any] | None:
+        """Things kept for the calling child subshell; None on main. Any thread."""
+
+    def own_history(self) -> Any | None:
+        """The history manager of the calling child subshell; None where main's is meant."""
+
     def started_process(self, process: Any) -> None:
         """The calling code started a subprocess.Popen. Any thread."""
 

@@ -20,11 +20,11 @@ from contextlib import contextmanager
 from typing import Any
 
 from IPython.core import interactiveshell
-from IPython.core.history import HistoryManager
 from IPython.core.magic import Magics
 from IPython.core.payload import PayloadManager
 
 from ipyext_patches.ports import Message
+from ipyext_patches.targets.history import ChildHistory, HistorySink
 from ipyext_patches.targets.namespace import ChildNamespace, is_reserved
 
 Drive = Callable[..., Awaitable[Any]]
@@ -134,6 +134,9 @@ class ChildShellMixin:
         if result is not None:
             result.error_in_exec = error
 
+    def _find_with_lazy_load(self, /, type_: str, magic_name: str) -> Any:
+        return self._rebind(self.main._find_with_lazy_load(type_, magic_name))
+
     def find_magic(self, magic_name: str, magic_kind: str = "line") -> Any:
         return self._rebind(self.main.find_magic(magic_name, magic_kind))
 
@@ -175,11 +178,19 @@ def _child_class(main_class: Any) -> Any:
     )
 
 
-def new_child_shell(main: Any, parent: Callable[[], Message], label: str) -> Any:
+def new_child_shell(
+    main: Any,
+    display_pub: Any,
+    sink: HistorySink | None,
+    parent: Callable[[], Message],
+    label: str,
+) -> Any:
     """A shell of its own beside `main`. Call it in the thread that will use it.
 
     Args:
         main: the parent subshell's InteractiveShell.
+        display_pub: the publisher that they share; main's may be a capture at the moment.
+        sink: where its inputs are stored, or None.
         parent: gives the request that is being answered.
         label: shown in its repr and in error messages.
     """
@@ -192,6 +203,7 @@ def new_child_shell(main: Any, parent: Callable[[], Message], label: str) -> Any
     shell._trait_values["display_trap"] = shell._trait_values["builtin_trap"] = _NullTrap()
     shell._parent = parent
     shell._label = label
+    shell._trait_values["display_pub"] = shell.__dict__["display_pub"] = display_pub
     shell._copies = {}
     shell._last_exc_info = None
     shell._namespace = namespace = ChildNamespace(main.user_ns)
@@ -208,9 +220,7 @@ def new_child_shell(main: Any, parent: Callable[[], Message], label: str) -> Any
     shell.InteractiveTB = copy.copy(main.InteractiveTB)
     shell.SyntaxTB = copy.copy(main.SyntaxTB)
     shell.payload_manager = PayloadManager()
-    shell.history_manager = history = HistoryManager(shell=shell, enabled=False)
-    history.input_hist_parsed, history.input_hist_raw = [""], [""]
-    history.output_hist, history.dir_hist = {}, main.history_manager.dir_hist
+    shell.history_manager = history = ChildHistory(shell, main.history_manager, sink, label)
     namespace["_ih"] = namespace["In"] = history.input_hist_parsed
     namespace["_oh"] = namespace["Out"] = history.output_hist
     for name in ("_i", "_ii", "_iii", "_", "__", "___"):

@@ -100,7 +100,7 @@ def changes(ledger: Ledger, hooks: Hooks, main: Any, on_main_later: Any) -> list
         found = wrapped(*args, **kwargs)
         return shell_here() if found is main else found
 
-    hook = _DisplayHook(main, shell_here)
+    hook = _DisplayHook(hooks, main, shell_here)
     found: list[Change] = [
         Action(TRAPS, hook.open, hook.close),
         Action(TRAPS, lambda: _hold(main.builtin_trap), lambda: _let_go(main.builtin_trap)),
@@ -133,7 +133,8 @@ def _let_go(trap: Any) -> None:
 class _DisplayHook:
     """`sys.displayhook` for as long as the extension is loaded. Holds main's display trap open."""
 
-    def __init__(self, main: Any, shell_here: Any) -> None:
+    def __init__(self, hooks: Hooks, main: Any, shell_here: Any) -> None:
+        self._hooks = hooks
         self._main = main
         self._trap = main.display_trap
         self._shell_here = shell_here
@@ -143,6 +144,9 @@ class _DisplayHook:
         shell = self._shell_here()
         if shell is self._main and self._trap._nested_level == 1:
             return self._plain(value)  # main, but outside its cells
+        captures = self._hooks.captures()
+        if captures and captures[-1].displayhook is not None:
+            return captures[-1].displayhook(value)
         return shell.displayhook(value)
 
     def open(self) -> None:

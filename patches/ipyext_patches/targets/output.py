@@ -77,6 +77,9 @@ def changes(ledger: Ledger, hooks: Hooks, iopub_thread: Any) -> list[Change]:
     recorders = hooks.recorders
 
     def write(wrapped: Any, stream: Any, args: Any, kwargs: Any) -> Any:
+        captures = hooks.captures()
+        if captures and stream.name in captures[-1].streams:
+            return captures[-1].streams[stream.name].write(*args, **kwargs)
         context = hooks.current()
         if context is None:
             result = wrapped(*args, **kwargs)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import builtins
 import functools
 import getpass
+import io
+import os
 import signal
 import subprocess
 import sys
@@ -62,6 +64,13 @@ TIME_SLEEP = Patch(
     why="Signals go to main only, and nothing else breaks a blocking call of another thread.",
     upstream="Python/pythonrun.c PyErr_CheckSignals; PEP 475",
 )
+SYSTEM = Patch(
+    id="output.system",
+    target="os.system",
+    what="In a child subshell, the command's output goes to the cell, and an interrupt ends it.",
+    why="Descriptors are the process's: their output goes to main's current cell.",
+    upstream="ipykernel/iostream.py _watch_pipe_fd",
+)
 POPEN = Patch(
     id="interrupt.processes",
     target="subprocess.Popen.__init__",
@@ -110,7 +119,23 @@ def blocking_changes(ledger: Ledger, hooks: Hooks) -> list[Change]:
         wrapped(*args, **kwargs)
         hooks.started_process(process)
 
+    system = os.system
+
+    @functools.wraps(system)
+    def run_system(command: Any) -> int:
+        context = hooks.current() if ledger.switch.on else None
+        if context is None:
+            return system(command)
+        pipe, merged = subprocess.PIPE, subprocess.STDOUT
+        with subprocess.Popen(command, shell=True, stdout=pipe, stderr=merged) as process:
+            assert process.stdout is not None
+            for line in io.TextIOWrapper(process.stdout, errors="replace"):
+                sys.stdout.write(line)
+        code = process.returncode  # os.system gives what wait() does
+        return -code if code < 0 else code << 8
+
     return [
+        SetAttribute(SYSTEM, os, "system", run_system),
         SetAttribute(TIME_SLEEP, time, "sleep", sleep),
         Wrap(POPEN, subprocess.Popen, "__init__", init, ledger.switch),
     ]

@@ -1,0 +1,63 @@
+"""Code that has to run on the main thread, asked for by another shell."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+from ipyext.errors import MainCallCancelledError
+from ipyext.subshell.context import Contexts
+from ipyext.subshell.interrupt import MainGate
+from ipyext.subshell.request import Request
+from ipyext.subshell.waiting import Pause
+
+
+class MainPause(Pause):
+    """A shell's wait for main."""
+
+    what = "waiting for main"
+
+
+class MainCall:
+    """An item of main's queue: a function to call on the main thread.
+
+    What it prints belongs to the request of the shell that asked.
+    """
+
+    type = "call"
+
+    def __init__(self, function: Callable[[], Any], request: Request | None) -> None:
+        self.future: concurrent.futures.Future[Any] = concurrent.futures.Future()
+        self._function = function
+        self._request = request
+
+    @property
+    def code(self) -> str:
+        """What main runs, for people."""
+        return "" if self._request is None else self._request.code
+
+    async def run(self, contexts: Contexts, gate: MainGate) -> None:
+        """Call the function and settle the future. Main thread."""
+        if not self.future.set_running_or_notify_cancel():
+            return
+        token = contexts.enter(self._request)
+        try:
+            with gate.request():
+                self.future.set_result(await gate.steps(self._call()))
+        except BaseException as error:
+            self.future.set_exception(error)
+        finally:
+            if self._request is not None:
+                self._request.output.flush_all()
+            contexts.leave(token)
+
+    async def _call(self) -> Any:
+        result = self._function()
+        return await result if inspect.isawaitable(result) else result
+
+    def cancel(self) -> None:
+        """It will not be called any more."""
+        if not self.future.done():
+            self.future.set_exception(MainCallCancelledError())

@@ -1,0 +1,130 @@
+"""matplotlib: figures belong to the shell that made them. Patched once it is imported."""
+
+from __future__ import annotations
+
+import functools
+from collections import OrderedDict
+from collections.abc import Iterator, MutableMapping
+from typing import Any
+
+import wrapt
+
+from ipyext_patches.ledger import Ledger, SetAttribute
+from ipyext_patches.ports import Hooks
+from ipyext_patches.spec import Patch
+
+FIGURES = Patch(
+    id="figures.pyplot",
+    target="matplotlib._pylab_helpers.Gcf.figs",
+    what="Every shell has its own figures, and so its own current figure and close('all').",
+    why="A figure that main has not finished shows under the cell of whoever finishes first.",
+    upstream="matplotlib/_pylab_helpers.py",
+)
+INLINE = Patch(
+    id="figures.inline",
+    target="matplotlib_inline.backend_inline.show (ipykernel 5: ipykernel.pylab.backend_inline)",
+    what="Every shell has its own list of figures to draw at the end of its cell.",
+    why="One flag says for all shells whether there is something to draw.",
+    upstream="matplotlib_inline/backend_inline.py flush_figures",
+)
+BACKENDS = ("matplotlib_inline.backend_inline", "ipykernel.pylab.backend_inline")
+
+
+class ShellFigures(MutableMapping[Any, Any]):
+    """Looks like pyplot's ordered dict of figure managers, and is the calling shell's."""
+
+    def __init__(self, hooks: Hooks, main: OrderedDict[Any, Any]) -> None:
+        self._hooks = hooks
+        self._main = main
+
+    def _here(self) -> OrderedDict[Any, Any]:
+        store = self._hooks.storage()
+        if store is None:
+            return self._main
+        found: OrderedDict[Any, Any] = store.setdefault("figures", OrderedDict())
+        return found
+
+    def __getitem__(self, number: Any) -> Any:
+        return self._here()[number]
+
+    def __setitem__(self, number: Any, manager: Any) -> None:
+        self._here()[number] = manager
+
+    def __delitem__(self, number: Any) -> None:
+        del self._here()[number]
+
+    def __iter__(self) -> Iterator[Any]:
+        yield from self._here()
+
+    def __reversed__(self) -> Iterator[Any]:
+        yield from reversed(self._here())
+
+    def __len__(self) -> int:
+        return len(self._here())
+
+    def values(self) -> Any:
+        return self._here().values()  # reversible, as pyplot needs it
+
+    def move_to_end(self, number: Any, last: bool = True) -> None:
+        self._here().move_to_end(number, last)
+
+
+class ShellShow:
+    """The inline backend's `show`, whose bookkeeping lives on the function as attributes."""
+
+    def __init__(self, hooks: Hooks, original: Any) -> None:
+        functools.update_wrapper(self, original)
+        self._hooks = hooks
+        self._original = original
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self._original(*args, **kwargs)
+
+    def _get(self, name: str, default: Any) -> Any:
+        store = self._hooks.storage()
+        return getattr(self._original, name) if store is None else store.get(name, default)
+
+    def _set(self, name: str, value: Any) -> None:
+        store = self._hooks.storage()
+        if store is None:
+            setattr(self._original, name, value)
+        else:
+            store[name] = value
+
+    @property
+    def _draw_called(self) -> bool:
+        return bool(self._get("_draw_called", False))
+
+    @_draw_called.setter
+    def _draw_called(self, value: bool) -> None:
+        self._set("_draw_called", value)
+
+    @property
+    def _to_draw(self) -> list[Any]:
+        store = self._hooks.storage()
+        if store is None:
+            found: list[Any] = self._original._to_draw
+            return found
+        return store.setdefault("_to_draw", [])  # type: ignore[no-any-return]
+
+    @_to_draw.setter
+    def _to_draw(self, value: list[Any]) -> None:
+        self._set("_to_draw", value)
+
+
+def watch(ledger: Ledger, hooks: Hooks) -> None:
+    """Patch matplotlib now if it is imported, else as soon as it is, while we are loaded."""
+
+    def pyplot(module: Any) -> None:
+        if ledger.switch.on:
+            figs = ShellFigures(hooks, module.Gcf.figs)
+            ledger.apply([SetAttribute(FIGURES, module.Gcf, "figs", figs)])
+
+    def inline(module: Any) -> None:
+        if ledger.switch.on:
+            show = ShellShow(hooks, module.show)
+            ledger.apply([SetAttribute(INLINE, module, "show", show)])
+
+    wrapt.register_post_import_hook(pyplot, "matplotlib._pylab_helpers")
+    for backend in BACKENDS:
+        wrapt.register_post_import_hook(inline, backend)

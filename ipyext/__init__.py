@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         interrupt,
         jobs,
         patches,
+        run_on_main,
         subshell,
         subshells,
     )
@@ -34,6 +35,7 @@ __all__ = [
     "jobs",
     "load_ipython_extension",
     "patches",
+    "run_on_main",
     "subshell",
     "subshells",
     "unload_ipython_extension",

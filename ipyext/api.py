@@ -5,7 +5,8 @@ All of them raise `ipyext.errors.NotLoadedError` where the extension is not load
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from ipyext.extension import active
 from ipyext.subshell import view
@@ -21,9 +22,12 @@ __all__ = [
     "interrupt",
     "jobs",
     "patches",
+    "run_on_main",
     "subshell",
     "subshells",
 ]
+
+T = TypeVar("T")
 
 
 def subshells() -> list[Subshell]:
@@ -71,9 +75,23 @@ def interrupt(name: str | None = None) -> None:
         SubshellNotFoundError: there is none of that name.
     """
     if name is None:
-        active().engine.interrupt()
+        active().engine.interrupts.stop_button()
     else:
         subshell(name).interrupt()
+
+
+def run_on_main(function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+    """Call `function` on the main thread as soon as main is free, and return its result.
+
+    For code that is bound to the main thread: GUI toolkits, OpenGL, VTK. What it prints shows
+    under the calling cell; an interrupt ends the wait. On the main thread it is a plain call.
+
+    Raises:
+        MainCallCancelledError: the extension was unloaded before main was free.
+        Exception: what `function` raised.
+    """
+    result: T = active().engine.main_calls.run(lambda: function(*args, **kwargs))
+    return result
 
 
 def jobs() -> list[Job]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from IPython.core.error import UsageError
 
+from ipyext.config import IPyExt
 from ipyext.errors import NotLoadedError
 from ipyext.host import KernelHost
 from ipyext.magics.arguments import parse_cell_line
@@ -32,6 +33,7 @@ class Extension:
         self._shell = None if host.has_shell_channel_thread else LoopThread("Shell channel")
         self._control = None if host.has_control_thread else LoopThread("Control")
         self._threads = [thread for thread in (self._shell, self._control) if thread is not None]
+        self._main = main
         magics = SubshellMagics(main, self.engine)
         for thread in self._threads:
             thread.start()
@@ -47,6 +49,8 @@ class Extension:
         except BaseException:
             self._stop_threads()
             raise
+        self.config = IPyExt(self.engine, parent=main)
+        main.configurables.append(self.config)  # for %config
         # Before ipykernel closes its sockets: atexit runs last registered first.
         atexit.register(self._at_exit)
 
@@ -60,6 +64,8 @@ class Extension:
     def close(self) -> None:
         """Give the stock kernel back. See `Host.close` for what may be left until main is free."""
         atexit.unregister(self._at_exit)
+        configurables = self._main.configurables
+        configurables[:] = [found for found in configurables if found is not self.config]
         self.engine.closing = True
         self.engine.abandon_children()
         self.host.on_released(self._stop_threads)

@@ -18,6 +18,7 @@ ACTIONS = {
     "rename": "rename NAME|ID NEW: give a subshell another name",
     "interrupt": "interrupt [NAME|ID]: KeyboardInterrupt there; without a name as the stop button",
     "info": "info [NAME|ID]: everything about one subshell; without a name about this one",
+    "history": "history [NAME|ID]: inputs of a subshell; without a name of this one",
     "jobs": "jobs: cells detached with %%subshell --detach",
     "patches": "patches: what ipyext changed in this kernel and why",
 }
@@ -77,6 +78,7 @@ def parse_line(line: str) -> Namespace:
         "rename": (2, 2),
         "interrupt": (0, 1),
         "info": (0, 1),
+        "history": (0, 1),
     }.get(arguments.action, (0, 0))
     if not least <= len(arguments.names) <= most:
         raise UsageError(f"Usage: %subshell {ACTIONS[arguments.action]}")

@@ -35,16 +35,18 @@ class SubshellMagics(Magics):
         %subshell rename NAME|ID NEW   give a subshell another name
         %subshell interrupt [NAME|ID]  KeyboardInterrupt there; without a name as the stop button
         %subshell info [NAME|ID]       everything about one subshell
+        %subshell history [NAME|ID]    its inputs; without a name those of this shell
         %subshell jobs                 cells detached with %%subshell --detach
         %subshell patches              what ipyext changed in this kernel, and why
 
         A cell that holds only such lines is answered at once, also while main is busy.
 
-        %%subshell [NAME] [--detach] [--job VAR]
+        %%subshell [NAME] [--detach] [--job VAR] [--main-when-idle]
 
         Runs the cell in the subshell NAME, created on demand, or in a fresh one that goes when
         the cell ends; also while main is busy. With --detach it returns at once with a job:
-        job.result(), job.status, job.cancel(); --job VAR assigns it to a variable as well.
+        job.result(), job.status, job.cancel(); --job VAR assigns it to a variable as well. With
+        --main-when-idle the code runs on the main thread, as soon as that is free.
         """
         arguments = parse_line(line)
         try:
@@ -62,6 +64,8 @@ class SubshellMagics(Magics):
         arguments = parse(cell_arguments, line)
         if arguments.job and not arguments.detach:
             raise UsageError("--job goes with --detach: only a detached cell has a job.")
+        if arguments.main_when_idle and arguments.detach:
+            raise UsageError("--main-when-idle waits for main, so it does not go with --detach.")
         if arguments.job and not arguments.job.isidentifier():
             raise UsageError(f"--job {arguments.job!r} is not a variable name.")
         try:
@@ -126,14 +130,15 @@ class SubshellMagics(Magics):
         if arguments.names:
             view.find(self._engine, arguments.names[0]).interrupt()
         else:
-            self._engine.interrupt()
+            self._engine.interrupts.stop_button()
+
+    def _wanted(self, arguments: Any) -> view.Subshell:
+        if arguments.names:
+            return view.find(self._engine, arguments.names[0])
+        return view.current(self._engine)
 
     def _info(self, arguments: Any) -> None:
-        shell = (
-            view.find(self._engine, arguments.names[0])
-            if arguments.names
-            else view.current(self._engine)
-        )
+        shell = self._wanted(arguments)
         show_table(
             ("", shell.label),
             [
@@ -146,6 +151,11 @@ class SubshellMagics(Magics):
                 ("thread", shell.thread),
             ],
         )
+
+    def _history(self, arguments: Any) -> None:
+        shell = self._wanted(arguments)
+        for number, code in enumerate(shell.inputs(), 1):
+            print(f"{number:4}: {code}")  # noqa: T201
 
     def _jobs(self, arguments: Any) -> None:
         rows = [
@@ -176,7 +186,7 @@ class SubshellMagics(Magics):
             words = words[:-1]
         if len(words) <= 1:
             return list(ACTIONS)
-        if words[1] in ("delete", "rename", "interrupt", "info"):
+        if words[1] in ("delete", "rename", "interrupt", "info", "history"):
             return [*self._names(), *(["--all"] if words[1] == "delete" else [])]
         raise TryNext
 

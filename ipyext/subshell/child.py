@@ -64,6 +64,11 @@ class ChildShell(Shell):
             self._interactive = self._new_interactive(self)
         return self._interactive
 
+    @property
+    def history(self) -> Any | None:
+        """Its history manager; None as long as it has run nothing. Any thread, to read."""
+        return None if self._interactive is None else self._interactive.history_manager
+
     def _wake(self) -> None:
         # The loop is closed once the thread has ended; `put` refuses from `close` on.
         with contextlib.suppress(RuntimeError):

@@ -57,6 +57,7 @@ class ControlHandlers:
 
         def create() -> dict[str, Any]:
             child = self._engine.registry.create(name if isinstance(name, str) else None)
+            self._engine.culler.made(child, parent["header"].get("session"))
             return {"subshell_id": child.id}
 
         self._answer(stream, ident, parent, create)
@@ -79,9 +80,9 @@ class ControlHandlers:
             stream,
             ident,
             parent,
-            engine.interrupt
+            engine.interrupts.stop_button
             if wanted is None
-            else lambda: engine.interrupt_child(engine.registry.find(str(wanted))),
+            else lambda: engine.interrupts.child(engine.registry.find(str(wanted))),
         )
 
     async def shutdown_request(self, stream: Any, ident: Any, parent: Any) -> None:

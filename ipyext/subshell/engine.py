@@ -8,19 +8,13 @@ Everything else may be called from any thread. See docs/architecture.md.
 from __future__ import annotations
 
 import asyncio
-import concurrent.futures
-import contextlib
 import functools
 import inspect
 import itertools
 import logging
-import os
-import signal
 import threading
 from collections.abc import Callable
 from typing import Any
-
-import psutil
 
 from ipyext.host import KernelHost
 from ipyext.protocol import content as contents
@@ -28,9 +22,11 @@ from ipyext.protocol.routing import CellLine, Destination, Route, View, cell_bod
 from ipyext.subshell.child import ChildShell
 from ipyext.subshell.context import Contexts
 from ipyext.subshell.control import ControlHandlers
+from ipyext.subshell.culler import Culler
 from ipyext.subshell.dispatch import Dispatcher
+from ipyext.subshell.interrupts import Interrupts
 from ipyext.subshell.jobs import DetachedCell, Job
-from ipyext.subshell.main_calls import MainCall, MainPause
+from ipyext.subshell.main_calls import MainCall, MainCalls
 from ipyext.subshell.registry import Registry
 from ipyext.subshell.request import Message, Request
 from ipyext.subshell.shell import EndOfAbort, ParentShell, Shell
@@ -78,6 +74,11 @@ class Engine:
         )
         self.main_gate = self._dispatcher.main_gate
         self._job_numbers = itertools.count(1)
+        self.interrupts = Interrupts(self.parent, self.registry, self.main_gate)
+        self.main_calls = MainCalls(self.parent, self.contexts, self.interrupts)
+        self.culler = Culler(
+            self.registry.all, self.delete, host.in_shell_channel, host.shell_channel_loop
+        )
         self._helpers: dict[str, ChildShell] = {}
         self._helpers_lock = threading.Lock()
         self._debug_turn: asyncio.Lock | None = None
@@ -211,7 +212,7 @@ class Engine:
         try:
             if request.own_subshell:
                 arguments["body"] = cell_body(code)
-            drive: Any = self._drive_on_main if request.on_main else shell.drive
+            drive: Any = self.main_calls.drive if request.on_main else shell.drive
             result = await self.host.run_cell(shell.interactive, code, drive=drive, **arguments)
         except KeyboardInterrupt as error:
             self.host.show_error(shell.interactive, error)
@@ -221,8 +222,7 @@ class Engine:
         return self.host.reply_content(shell.interactive, result, expressions)
 
     def sigint(self) -> None:
-        if not self.main_gate.on_signal():
-            self.interrupt_children()
+        self.interrupts.on_sigint()
 
     def main_busy(self) -> bool:
         return self.parent.busy
@@ -250,6 +250,7 @@ class Engine:
         except Exception:
             log.exception("Dropped an unreadable message on the %s channel", channel)
             return None
+        self.culler.heard(message["header"].get("session"))
         request = Request(self.host, channel, frames, idents, message, self._ask)
         try:
             message["content"] = self.host.unpack(message["content"])
@@ -436,65 +437,11 @@ class Engine:
     def _parent_idents(self) -> list[bytes]:
         return self.parent.current.idents if self.parent.current is not None else []
 
-    # -- main on behalf of others ---------------------------------------------------------------
-
-    def call_on_main(self, function: Callable[[], Any]) -> concurrent.futures.Future[Any]:
-        """Have `function` called on main as soon as main is free. Any thread."""
-        call = MainCall(function, self.contexts.current())
-        if self.closing or not self.parent.put(call):
-            call.cancel()
-        return call.future
-
-    def run_on_main(self, function: Callable[[], Any]) -> Any:
-        """Call `function` on main and return its result; an interrupt ends the wait. Any thread."""
-        if threading.current_thread() is threading.main_thread():
-            return function()
-        future = self.call_on_main(function)
-        pause = MainPause()
-        future.add_done_callback(lambda _: pause.end())
-        try:
-            with self.current_shell().pause(pause):
-                pause.wait()
-        except KeyboardInterrupt:
-            if not future.cancel():
-                self.interrupt_main()
-            raise
-        return future.result()
-
-    async def _drive_on_main(self, coroutine: Any, *, awaits: bool = False) -> Any:
-        """As `ChildShell.drive`, on main."""
-        return await asyncio.wrap_future(self.call_on_main(lambda: coroutine))
-
-    # -- interrupts ----------------------------------------------------------------------------
-
-    def interrupt(self) -> None:
-        """The stop button: main if main is busy, else every busy child. Any thread."""
-        if self.parent.busy or not self.interrupt_children():
-            self.interrupt_main()
-
-    def interrupt_main(self) -> None:
-        """SIGINT to main and, as the stock kernel does, to the processes that it started."""
-        pid = os.getpid()
-        if os.getpgid(pid) == pid:
-            theirs = {p.pid for child in self.registry.all() for p in child.processes}
-            _signal_group(pid, theirs)
-        os.kill(pid, signal.SIGINT)
-
-    def interrupt_children(self) -> int:
-        """Interrupt every busy child; how many there were."""
-        busy = [child for child in self.registry.all() if child.busy]
-        for child in busy:
-            self.interrupt_child(child)
-        return len(busy)
-
-    def interrupt_child(self, child: ChildShell) -> None:
-        """Interrupt what one child runs. Any thread."""
-        child.interrupt()
-
     # -- the end -------------------------------------------------------------------------------
 
     def abandon_children(self) -> None:
         """Delete every child, and the helpers, without waiting for their code. Any thread."""
+        self.culler.stop()
         for child in self.registry.all():
             self._abandon(child)
         with self._helpers_lock:
@@ -515,15 +462,3 @@ class Engine:
         if child.current is not None:
             child.current.delete(child.label)
         child.stop()
-
-
-def _signal_group(leader: int, spared: set[int]) -> None:
-    """SIGINT to the processes in the kernel's group, but for `spared` and what those started."""
-    pending = [psutil.Process(leader)]
-    while pending:
-        process = pending.pop()
-        with contextlib.suppress(psutil.Error, OSError):
-            for child in process.children():
-                if child.pid not in spared and os.getpgid(child.pid) == leader:
-                    pending.append(child)
-                    child.send_signal(signal.SIGINT)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import concurrent.futures
 import inspect
+import threading
 from collections.abc import Callable
 from typing import Any
 
 from ipyext.errors import MainCallCancelledError
 from ipyext.subshell.context import Contexts
 from ipyext.subshell.interrupt import MainGate
+from ipyext.subshell.interrupts import Interrupts
 from ipyext.subshell.request import Request
+from ipyext.subshell.shell import ParentShell, Shell
 from ipyext.subshell.waiting import Pause
 
 
@@ -61,3 +65,41 @@ class MainCall:
         """It will not be called any more."""
         if not self.future.done():
             self.future.set_exception(MainCallCancelledError())
+
+
+class MainCalls:
+    """Calls on main, for the other shells."""
+
+    def __init__(self, parent: ParentShell, contexts: Contexts, interrupts: Interrupts) -> None:
+        self._parent = parent
+        self._contexts = contexts
+        self._interrupts = interrupts
+
+    def submit(self, function: Callable[[], Any]) -> concurrent.futures.Future[Any]:
+        """Have `function` called on main as soon as main is free. Any thread."""
+        call = MainCall(function, self._contexts.current())
+        if not self._parent.put(call):
+            call.cancel()
+        return call.future
+
+    def run(self, function: Callable[[], Any]) -> Any:
+        """Call `function` on main and return its result; an interrupt ends the wait. Any thread."""
+        if threading.current_thread() is threading.main_thread():
+            return function()
+        future = self.submit(function)
+        pause = MainPause()
+        future.add_done_callback(lambda _: pause.end())
+        request = self._contexts.current()
+        shell: Shell = self._parent if request is None or request.shell is None else request.shell
+        try:
+            with shell.pause(pause):
+                pause.wait()
+        except KeyboardInterrupt:
+            if not future.cancel():
+                self._interrupts.main()
+            raise
+        return future.result()
+
+    async def drive(self, coroutine: Any, *, awaits: bool = False) -> Any:
+        """As `ChildShell.drive`, but the code runs on main. A child's thread."""
+        return await asyncio.wrap_future(self.submit(lambda: coroutine))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
+from typing import Any
 
 from ipyext.errors import SubshellNotFoundError
 from ipyext.subshell.child import ChildShell
@@ -51,12 +52,27 @@ class Subshell:
         """
         return self._engine.submit(str(self._child().id), code)
 
+    def inputs(self) -> list[str]:
+        """What was run there with history, oldest first. Same errors as `run`."""
+        history = self._history()
+        return [] if history is None else list(history.input_hist_raw[1:])
+
+    def results(self) -> dict[int, object]:
+        """Results of its cells by execution count: its `Out`. Same errors as `run`."""
+        history = self._history()
+        return {} if history is None else dict(history.output_hist)
+
+    def _history(self) -> Any | None:
+        if self.id is None:
+            return self._engine.host.main.history_manager
+        return self._child().history
+
     def interrupt(self) -> None:
         """Raise KeyboardInterrupt in what runs there. Same errors as `run`, but main can be."""
         if self.id is None:
-            self._engine.interrupt()
+            self._engine.interrupts.main()
         else:
-            self._engine.interrupt_child(self._child())
+            self._engine.interrupts.child(self._child())
 
     def rename(self, name: str) -> Subshell:
         """Give it another name and return it as it is then.

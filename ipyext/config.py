@@ -1,0 +1,64 @@
+"""Settings: `c.IPyExt...` in a configuration file, `%config IPyExt` in a running kernel."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from traitlets import Bool, Dict, Enum, Float, Integer, observe
+from traitlets.config import Configurable
+
+from ipyext.subshell.engine import Engine
+from ipyext.subshell.registry import DEFAULT_LIMIT
+
+POLICIES = ("auto", "main", "header")
+
+
+class IPyExt(Configurable):
+    """What a person can set. Changes take effect at once."""
+
+    answer_while_busy = Bool(
+        True,
+        help="Answer completion, inspection, history and kernel_info while main runs a cell.",
+    ).tag(config=True)
+    comms = Enum(
+        POLICIES,
+        "auto",
+        help=(
+            "Where comm (widget) messages are handled: 'auto' on main while it is idle, else in "
+            "one thread of their own; 'main' always on main; 'header' in the subshell that the "
+            "message names."
+        ),
+    ).tag(config=True)
+    comm_targets = Dict(
+        value_trait=Enum(POLICIES),
+        help="The same for single comm targets, for instance {'jupyter.widget': 'main'}.",
+    ).tag(config=True)
+    max_subshells = Integer(
+        DEFAULT_LIMIT, min=0, help="How many child subshells there may be at once."
+    ).tag(config=True)
+    cull_idle_subshells = Float(
+        0.0,
+        min=0.0,
+        help=(
+            "Delete a child subshell after this many seconds without work, if the client that "
+            "created it has sent nothing for as long. 0: never."
+        ),
+    ).tag(config=True)
+
+    def __init__(self, engine: Engine, **options: Any) -> None:
+        super().__init__(**options)
+        self._engine = engine
+        self._apply()
+
+    @observe("answer_while_busy", "comms", "comm_targets", "max_subshells", "cull_idle_subshells")
+    def _changed(self, change: Any) -> None:
+        if hasattr(self, "_engine"):
+            self._apply()
+
+    def _apply(self) -> None:
+        engine = self._engine
+        engine.answer_while_busy = self.answer_while_busy
+        engine.comms = self.comms
+        engine.comm_targets = dict(self.comm_targets)
+        engine.registry.limit = self.max_subshells
+        engine.culler.seconds = self.cull_idle_subshells

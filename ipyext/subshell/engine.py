@@ -76,6 +76,7 @@ class Engine:
         self._job_numbers = itertools.count(1)
         self.interrupts = Interrupts(self.parent, self.registry, self.main_gate)
         self.main_calls = MainCalls(self.parent, self.contexts, self.interrupts)
+        self._main_request: Request | None = None
         self.culler = Culler(
             self.registry.all, self.delete, host.in_shell_channel, host.shell_channel_loop
         )
@@ -92,6 +93,9 @@ class Engine:
 
     def current(self) -> Request | None:
         return self.contexts.current()
+
+    def main_context(self) -> Request | None:
+        return self._main_request
 
     def inherit(self, thread: threading.Thread) -> None:
         self.contexts.inherit(thread)
@@ -152,6 +156,7 @@ class Engine:
             if isinstance(item, MainCall):
                 await item.run(self.contexts, self.main_gate)
             else:
+                self._main_request = item
                 await self._dispatcher.on_main(self.parent, item)
         finally:
             self.parent.executed += item.type == "execute_request"

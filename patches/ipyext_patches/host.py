@@ -126,6 +126,7 @@ class Host:
             *python.input_changes(ledger, hooks, stock),
             *ipython.changes(ledger, hooks, self.main, self._on_main_later),
             *ipython.magics_changes(MAGICS, self.main, magics),
+            *ipython.parse_changes(ledger),
             *ipython.interrupt_changes(hooks, stock, self.main),
             *ipython.completer_changes(MAGICS, self.main, completers),
             *kernel.changes(ledger, hooks, stock, self.lane),

@@ -53,6 +53,9 @@ class Hooks(Protocol):
     def current(self) -> Context | None:
         """The context of the calling code; ``None`` on main and in its threads. Any thread."""
 
+    def main_context(self) -> Context | None:
+        """The request that main works on, or did last. Any thread."""
+
     def inherit(self, thread: Any) -> None:
         """`thread` is about to be started by the calling code. Any thread."""
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import ast
 import builtins
 import functools
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from IPython.core.compilerop import CachingCompiler
 from IPython.core.interactiveshell import InteractiveShell
 
 from ipyext_patches.ledger import Action, Change, Ledger, SetAttribute, SetItem, Wrap
@@ -49,6 +52,25 @@ TEE = Patch(
     shape=function("channel"),
 )
 
+PARSE = Patch(
+    id="ast.parse",
+    target="ast.parse",
+    what="One thread at a time turns source into a syntax tree.",
+    why=(
+        "CPython keeps the recursion depth of that per interpreter, not per thread: two threads "
+        "get SystemError 'AST constructor recursion depth mismatch', in cells and in tracebacks."
+    ),
+    upstream="CPython Python/Python-ast.c; python/cpython#106905",
+    shape=function("source"),
+)
+CELL_PARSE = Patch(
+    id="ast.cell-parse",
+    target="IPython.core.compilerop.CachingCompiler.ast_parse",
+    what="The same for cells.",
+    why="See ast.parse.",
+    upstream="IPython/core/compilerop.py",
+    shape=function("source"),
+)
 CANCEL = Patch(
     id="interrupt.await",
     target="ipykernel.ipkernel.IPythonKernel._cancel_on_sigint",
@@ -65,6 +87,20 @@ RUN = Patch(
     upstream="IPython/core/interactiveshell.py",
     shape=function("raw_cell"),
 )
+
+
+def parse_changes(ledger: Ledger) -> list[Change]:
+    """Syntax trees: one thread at a time."""
+    lock = threading.RLock()
+
+    def parse(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
+        with lock:
+            return wrapped(*args, **kwargs)
+
+    return [
+        Wrap(PARSE, ast, "parse", parse, ledger.switch),
+        Wrap(CELL_PARSE, CachingCompiler, "ast_parse", parse, ledger.switch),
+    ]
 
 
 def interrupt_changes(hooks: Hooks, kernel: Any, main: Any) -> list[Change]:

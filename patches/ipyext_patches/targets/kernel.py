@@ -42,6 +42,14 @@ EXECUTE = Patch(
     upstream="ipykernel/ipkernel.py; JEP 91",
     shape=function("code", "silent", "store_history", "user_expressions", "allow_stdin"),
 )
+THREADS = Patch(
+    id="kernel.new-threads",
+    target="ipykernel.ipkernel.IPythonKernel._associate_new_top_level_threads_with (6.29 to 7.1)",
+    what="New threads of main are associated with main's cells only.",
+    why="The stock method takes the last request of any shell.",
+    upstream="ipykernel/ipkernel.py; ipykernel#1289",
+    shape=function("parent_header"),
+)
 SLEEP = Patch(
     id="kernel.execute-sleep",
     target="ipykernel.kernelbase.Kernel._execute_sleep",
@@ -69,6 +77,7 @@ ASK = Patch(
 def changes(ledger: Ledger, hooks: Hooks, kernel: Any, lane: Lane) -> list[Change]:
     """The changes to the kernel object itself (lane: its major version)."""
     return [
+        *_threads(ledger, hooks, kernel),
         _parent(ledger, hooks, kernel, lane),
         _info(ledger, hooks, kernel),
         _count(ledger, hooks, kernel),
@@ -77,6 +86,19 @@ def changes(ledger: Ledger, hooks: Hooks, kernel: Any, lane: Lane) -> list[Chang
         SetAttribute(ABORT, kernel, "_abort_queues", _abort(ledger, hooks, kernel)),
         SetAttribute(ASK, kernel, "_input_request", _ask(ledger, hooks, kernel)),
     ]
+
+
+def _threads(ledger: Ledger, hooks: Hooks, kernel: Any) -> list[Change]:
+    name = "_associate_new_top_level_threads_with"
+    if not hasattr(kernel, name):
+        return []
+    original = getattr(kernel, name)
+
+    def associate(parent_header: Any) -> None:
+        if not ledger.switch.on or hooks.current() is None:
+            original(parent_header)
+
+    return [SetAttribute(THREADS, kernel, name, associate)]
 
 
 def _parent(ledger: Ledger, hooks: Hooks, kernel: Any, lane: Lane) -> Change:

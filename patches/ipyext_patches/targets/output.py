@@ -75,18 +75,22 @@ RESULT = Patch(
 def changes(ledger: Ledger, hooks: Hooks, iopub_thread: Any) -> list[Change]:
     switch = ledger.switch
     recorders = hooks.recorders
+    # Up to 6.17 a stream has one buffer and one parent, looked at when it is flushed.
+    one_buffer = "parent_header" not in vars(OutStream)
+
+    def writer() -> Any:
+        return hooks.current() or (hooks.main_context() if one_buffer else None)
 
     def write(wrapped: Any, stream: Any, args: Any, kwargs: Any) -> Any:
         captures = hooks.captures()
         if captures and stream.name in captures[-1].streams:
             return captures[-1].streams[stream.name].write(*args, **kwargs)
-        context = hooks.current()
+        context = writer()
+        record = recorders.get(stream.name) if recorders and hooks.current() is None else None
+        if record is not None:
+            record(args[0])
         if context is None:
-            result = wrapped(*args, **kwargs)
-            record = recorders.get(stream.name)
-            if record is not None:
-                record(args[0])
-            return result
+            return wrapped(*args, **kwargs)
         if os.getpid() != stream._master_pid:
             # Forked by a child's cell: the stock way out works there, given the right parent.
             stream.set_parent(context.message)
@@ -97,7 +101,7 @@ def changes(ledger: Ledger, hooks: Hooks, iopub_thread: Any) -> list[Change]:
         return context.write(stream, text)
 
     def flush(wrapped: Any, stream: Any, args: Any, kwargs: Any) -> Any:
-        context = hooks.current()
+        context = writer()
         if context is None or os.getpid() != stream._master_pid:
             return wrapped(*args, **kwargs)
         return context.flush(stream)
@@ -115,7 +119,7 @@ def changes(ledger: Ledger, hooks: Hooks, iopub_thread: Any) -> list[Change]:
         _parent_header(DISPLAY, ZMQDisplayPublisher, hooks, switch),
         _parent_header(RESULT, ZMQShellDisplayHook, hooks, switch),
     ]
-    if "parent_header" in vars(OutStream):
+    if not one_buffer:
         found.append(_parent_header(STREAM, OutStream, hooks, switch))
     return found
 

@@ -36,6 +36,10 @@ class Contexts:
         if request is not None:
             self._started[thread] = request
 
+    def threads(self) -> list[threading.Thread]:
+        """The threads that such requests have started and that live. Any thread."""
+        return [thread for thread in list(self._started) if thread.is_alive()]
+
     def enter(self, request: Request | None) -> Token[Request | None]:
         """From here on this task works for `request`."""
         return _request.set(request)

@@ -87,6 +87,7 @@ class ControlHandlers:
 
     async def shutdown_request(self, stream: Any, ident: Any, parent: Any) -> None:
         """Shut down as the stock kernel does, and let no child keep the process alive."""
+        self._engine.exit_guard.start()
         self._engine.abandon_children()
         result = self._stock_shutdown(stream, ident, parent)
         if inspect.isawaitable(result):

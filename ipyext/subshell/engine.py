@@ -24,6 +24,7 @@ from ipyext.subshell.context import Contexts
 from ipyext.subshell.control import ControlHandlers
 from ipyext.subshell.culler import Culler
 from ipyext.subshell.dispatch import Dispatcher
+from ipyext.subshell.exit_guard import ExitGuard
 from ipyext.subshell.interrupts import Interrupts
 from ipyext.subshell.jobs import DetachedCell, Job
 from ipyext.subshell.main_calls import MainCall, MainCalls
@@ -76,6 +77,7 @@ class Engine:
         self._job_numbers = itertools.count(1)
         self.interrupts = Interrupts(self.parent, self.registry, self.main_gate)
         self.main_calls = MainCalls(self.parent, self.contexts, self.interrupts)
+        self.exit_guard = ExitGuard(self.contexts.threads)
         self._main_request: Request | None = None
         self.culler = Culler(
             self.registry.all, self.delete, host.in_shell_channel, host.shell_channel_loop
@@ -177,6 +179,9 @@ class Engine:
 
     def list_children(self) -> list[str]:
         return [str(child.id) for child in self.registry.all()]
+
+    def main_ended(self) -> None:
+        self.exit_guard.main_ended()
 
     def kernel_info(self, info: Message) -> Message:
         features = list(info.get("supported_features", []))

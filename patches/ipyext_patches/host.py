@@ -170,6 +170,7 @@ class Host:
             changes.append(Action(SHELL, lambda: None, undo_channels))
         changes += [Action(p, lambda: None, lambda: None) for p in (CONTROL, STDIN)]
         ledger.apply(changes)
+        python.at_thread_shutdown(ledger, hooks)
         figures.watch(ledger, hooks)
 
     def _channels_class(self) -> Any:

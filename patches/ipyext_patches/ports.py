@@ -104,6 +104,9 @@ class Hooks(Protocol):
     def sigint(self) -> None:
         """SIGINT came. Raises KeyboardInterrupt where main's user code is to have it. Main."""
 
+    def main_ended(self) -> None:
+        """Main's code has ended; Python now waits for threads that are no daemons. Main."""
+
     def main_busy(self) -> bool:
         """Whether main works on a request. Any thread."""
 

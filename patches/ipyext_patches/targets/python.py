@@ -265,3 +265,16 @@ def interval_change() -> Change:
             sys.setswitchinterval(former)
 
     return Action(SWITCH_INTERVAL, do, undo)
+
+
+def at_thread_shutdown(ledger: Ledger, hooks: Hooks) -> None:
+    """Tell the engine when main has ended, while we are loaded.
+
+    `atexit` comes too late: it runs after Python has waited for all threads that are no daemons.
+    """
+
+    def ended() -> None:
+        if ledger.switch.on:
+            hooks.main_ended()
+
+    threading._register_atexit(ended)  # type: ignore[attr-defined]

@@ -94,17 +94,17 @@ class SubshellMagics(Magics):
             (
                 "*" if shell.id == current.id else "",
                 shell.name or ("main" if shell.id is None else ""),
-                shell.id or "",
                 f"{shell.state} {duration(shell.seconds)}",
                 first_line(shell.running),
                 shell.queued,
                 shell.executed,
+                shell.id or "",
             )
             for shell in view.everyone(self._engine)
         ]
         stock = self._engine.host.stock_subshells()
-        rows += [("", "", stock_id, "made before ipyext", "", "", "") for stock_id in stock]
-        show_table(("", "name", "id", "state", "runs", "queue", "cells"), rows)
+        rows += [("", "", "made before ipyext", "", "", "", stock_id) for stock_id in stock]
+        show_table(("", "name", "state", "runs", "queue", "cells", "id"), rows)
 
     def _create(self, arguments: Any) -> None:
         shell = self._engine.registry.create(arguments.names[0] if arguments.names else None)

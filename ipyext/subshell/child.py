@@ -8,7 +8,7 @@ import threading
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from ipyext.subshell.interrupt import Gate, Interruptible
+from ipyext.subshell.interrupt import Gate, Interruptible, Reach
 from ipyext.subshell.shell import Shell
 
 
@@ -100,7 +100,8 @@ class ChildShell(Shell):
                     await self._awake.wait()
                 continue
             try:
-                await self._work(self, item)
+                with self.gate.work():
+                    await self._work(self, item)
             finally:
                 self.done()
             if self.ephemeral and not self.queued:
@@ -125,11 +126,11 @@ class ChildShell(Shell):
         self.signal_processes()
         if self.end_pauses():
             return True
+        reach = self.gate.interrupt()
         running = self._running
-        if running is not None:
+        if reach is Reach.SUSPENDED and running is not None:
             running.interrupt()
-            return True
-        return self.gate.raise_in()
+        return reach is not Reach.NOTHING
 
     def stop(self) -> None:
         """End the thread as soon as its code lets it. `close` first. Any thread."""

@@ -8,6 +8,7 @@ Everything else may be called from any thread. See docs/architecture.md.
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import functools
 import inspect
 import itertools
@@ -189,8 +190,19 @@ class Engine:
             features.append("kernel subshells")
         return {**info, "supported_features": features}
 
-    def abort_queue(self) -> None:
-        shell = self.current_shell()
+    async def cell_ended(self, content: Message) -> None:
+        request = self.contexts.current() or self._main_request
+        if content.get("status") != "error" or request is None or self.closing:
+            return
+        asked = request.content
+        if asked.get("silent") or not asked.get("stop_on_error", True):
+            return
+        # Before the reply: what comes in after it was sent in knowledge of the error.
+        await asyncio.wrap_future(self._abort(self.current_shell()))
+
+    def _abort(self, shell: Shell) -> concurrent.futures.Future[None]:
+        """Abort the cells that have arrived for `shell`; done when they are known."""
+        known: concurrent.futures.Future[None] = concurrent.futures.Future()
         shell.aborting = True
         timeout = self.host.kernel.stop_on_error_timeout
 
@@ -198,17 +210,17 @@ class Engine:
             shell.put(EndOfAbort())
 
         def arrived() -> None:
-            if self.closing:
-                return end()
-            # What the client sent before it knew of the error is aborted too.
-            self.host.flush_shell()
-            if timeout:
-                self.host.shell_channel_loop().call_later(timeout, end)
-            else:
-                end()
-            return None
+            try:
+                self.host.flush_shell()
+                if timeout:
+                    self.host.shell_channel_loop().call_later(timeout, end)
+                else:
+                    end()
+            finally:
+                known.set_result(None)
 
         self.host.in_shell_channel(arrived)
+        return known
 
     def ask_main(self, prompt: str, password: bool, idents: Any, parent: Message) -> str:
         return self.stdin.ask(self.parent, list(idents), parent, prompt, password)
@@ -227,9 +239,12 @@ class Engine:
         except KeyboardInterrupt as error:
             self.host.show_error(shell.interactive, error)
             content = contents.error("KeyboardInterrupt", "")
-            return {**content, "execution_count": shell.interactive.execution_count - 1}
-        shell.executed += 1
-        return self.host.reply_content(shell.interactive, result, expressions)
+            content["execution_count"] = shell.interactive.execution_count - 1
+        else:
+            shell.executed += 1
+            content = self.host.reply_content(shell.interactive, result, expressions)
+        await self.cell_ended(content)
+        return content
 
     def sigint(self) -> None:
         self.interrupts.on_sigint()
@@ -244,7 +259,12 @@ class Engine:
             result = call()
         finally:
             gate.close()
-        return gate.steps(result) if inspect.iscoroutine(result) else result
+        return self._main_cell(gate.steps(result) if inspect.iscoroutine(result) else result)
+
+    async def _main_cell(self, running: Any) -> Message:
+        content: Message = await running
+        await self.cell_ended(content)
+        return content
 
     def drive_main(self, coroutine: Any) -> Any:
         return self.main_gate.steps(coroutine)

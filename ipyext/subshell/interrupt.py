@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Awaitable, Coroutine, Generator, Iterator
 from contextlib import contextmanager
+from enum import Enum
 from typing import Any
 
 
@@ -22,20 +23,43 @@ def _set_async_exception(thread_id: int, exception: type[BaseException] | None) 
     ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread_id), argument)
 
 
+class Reach(Enum):
+    """How an interrupt reaches a shell's code."""
+
+    RAISED = "raised"  # the code runs: the exception is on its way
+    SUSPENDED = "suspended"  # it awaits: whatever it awaits must be cancelled
+    WAITING = "waiting"  # it has not begun: raised as soon as it does
+    NOTHING = "nothing"  # there is none
+
+
 class Gate:
-    """Open while one thread runs user code. `open` and `close` belong to that thread.
+    """Open while one thread runs user code. All but `interrupt` belong to that thread.
 
     Attributes:
-        asked: when an interrupt of the present code was last asked for (`time.monotonic`), or None.
+        asked: when the present work was last interrupted (`time.monotonic`), or None.
     """
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
         self._thread_id = 0
+        self._working = False
+        self._waiting = False
+        self._suspended = False
         self._open = False
         self._pending = False
         self._delivery: type[BaseException] | None = None
         self.asked: float | None = None
+
+    @contextmanager
+    def work(self) -> Iterator[None]:
+        """The thread works on something. Interrupts of it are forgotten at the end."""
+        with self._lock:
+            self._working, self._waiting, self.asked = True, False, None
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._working = self._waiting = self._suspended = False
 
     @property
     def is_open(self) -> bool:
@@ -61,8 +85,18 @@ class Gate:
         return type("KeyboardInterrupt", (KeyboardInterrupt,), names)
 
     def open(self) -> None:
-        self._thread_id = threading.get_ident()
-        self._open = True
+        """User code begins, or goes on.
+
+        Raises:
+            KeyboardInterrupt: the interrupt came before the code.
+        """
+        with self._lock:
+            self._thread_id = threading.get_ident()
+            self._suspended = False
+            self._open = True
+            waiting, self._waiting = self._waiting, False
+        if waiting:
+            raise KeyboardInterrupt
 
     def close(self) -> bool:
         """Afterwards no exception of ours can arrive. True if one was on its way."""
@@ -78,15 +112,31 @@ class Gate:
             except KeyboardInterrupt:  # it arrived in these very lines
                 self._pending = False
 
-    def raise_in(self) -> bool:
-        """Have KeyboardInterrupt raised in the user code, if the gate is open. Any thread."""
+    def suspend(self) -> None:
+        """The code awaits something."""
         with self._lock:
+            self._suspended = True
+
+    def interrupt(self) -> Reach:
+        """Have KeyboardInterrupt raised in the user code. Any thread."""
+        with self._lock:
+            if not self._working and not self._open:
+                return Reach.NOTHING
+            self.asked = time.monotonic()
             if self._open:
                 self._pending = True
-                self.asked = time.monotonic()
                 self._delivery = self._new_delivery()
                 _set_async_exception(self._thread_id, self._delivery)
-            return self._open
+                return Reach.RAISED
+            if self._suspended:
+                return Reach.SUSPENDED
+            self._waiting = True
+            return Reach.WAITING
+
+    def hold(self) -> None:
+        """Have it raised when the code goes on."""
+        with self._lock:
+            self._waiting = self._working
 
 
 class MainGate:
@@ -116,6 +166,9 @@ class MainGate:
 
     def close(self) -> None:
         self._is_open = False
+
+    def suspend(self) -> None:
+        """Nothing to note: an awaiting cell of main is known by its task, see `suspended`."""
 
     @contextmanager
     def shield(self) -> Iterator[None]:
@@ -221,12 +274,13 @@ class Interruptible:
         return error
 
     def interrupt(self) -> None:
-        """Interrupt it now. Any thread."""
-        if not self._gate.raise_in():
-            self._loop.call_soon_threadsafe(self._cancel)
+        """Cancel what it awaits. Any thread."""
+        self._loop.call_soon_threadsafe(self._cancel)
 
     def _cancel(self) -> None:
-        if self._task is not None and not self._task.done():
+        if self._task is None or self._task.done():
+            self._gate.hold()  # it has no task of its own, or goes on already
+        else:
             self._interrupted = True
             self._task.cancel()
 
@@ -261,6 +315,7 @@ class _Steps(Awaitable[Any]):
                 continue
             finally:
                 self._gate.close()
+            self._gate.suspend()
             try:
                 step, value = self._coroutine.send, (yield awaited)
             except BaseException as error:

@@ -35,10 +35,10 @@ class DetachedCell:
 
     async def run(self, child: ChildShell, execute: Execute) -> None:
         """Run it in its child's thread. `execute` runs code there, giving an ExecutionResult."""
+        self._child = child  # first: from here on `cancel` interrupts it
         if not self.future.set_running_or_notify_cancel():
             return
         self.started = time.monotonic()
-        self._child = child
         try:
             result = await execute(self.code)
         except BaseException as error:

@@ -162,8 +162,15 @@ class Request:
             )
 
     def fail(self, ename: str, evalue: str, traceback: list[str] | None = None) -> None:
-        """Send an error reply, unless a reply was sent."""
-        self.reply(contents.error(ename, evalue, traceback), {"status": "error"})
+        """Send an error reply, unless a reply was sent. A cell shows the error, too."""
+        content = contents.error(ename, evalue, traceback or [f"{ename}: {evalue}"])
+        with self._lock:
+            if self._replied or self._finished:
+                return
+            if self.type == "execute_request":
+                shown = {key: content[key] for key in ("ename", "evalue", "traceback")}
+                self._wire.publish("error", shown, self.message)
+            self.reply(content, {"status": "error"})
 
     def finish(self) -> None:
         """Afterwards the request has had its reply and its idle. Once; later calls do nothing."""

@@ -92,9 +92,6 @@ class Hooks(Protocol):
     def kernel_info(self, info: dict[str, Any]) -> dict[str, Any]:
         """Complete the content of a kernel_info_reply. Any thread."""
 
-    def abort_queue(self) -> None:
-        """The calling shell's cell failed: abort what is queued behind it. Any shell."""
-
     def ask_main(self, prompt: str, password: bool, idents: Any, parent: Message) -> str:
         """Ask for input on behalf of the parent subshell. Main thread."""
 

@@ -83,7 +83,7 @@ def changes(ledger: Ledger, hooks: Hooks, kernel: Any, lane: Lane) -> list[Chang
         _count(ledger, hooks, kernel),
         _sleep(ledger, hooks, kernel),
         _execute(ledger, hooks, kernel, lane),
-        SetAttribute(ABORT, kernel, "_abort_queues", _abort(ledger, hooks, kernel)),
+        SetAttribute(ABORT, kernel, "_abort_queues", _abort(ledger, kernel)),
         SetAttribute(ASK, kernel, "_input_request", _ask(ledger, hooks, kernel)),
     ]
 
@@ -178,7 +178,8 @@ def _execute(ledger: Ledger, hooks: Hooks, kernel: Any, lane: Lane) -> Change:
         if not ledger.switch.on:
             return original(*args, **kwargs)
         if context is None:
-            return hooks.execute_main(lambda: original(*args, **kwargs))
+            coroutine = hooks.execute_main(lambda: original(*args, **kwargs))
+            return asyncio.ensure_future(coroutine) if lane == 5 else coroutine
         coroutine = hooks.execute_child(context, {**dict(zip(names, args, strict=False)), **kwargs})
         # ipykernel 5 awaits with tornado's maybe_future, which takes futures only.
         return asyncio.ensure_future(coroutine) if lane == 5 else coroutine
@@ -187,14 +188,12 @@ def _execute(ledger: Ledger, hooks: Hooks, kernel: Any, lane: Lane) -> Change:
     return SetAttribute(EXECUTE, kernel, "do_execute", do_execute)
 
 
-def _abort(ledger: Ledger, hooks: Hooks, kernel: Any) -> Any:
+def _abort(ledger: Ledger, kernel: Any) -> Any:
     original = kernel._abort_queues
 
     def abort_queues(*args: Any, **kwargs: Any) -> Any:
-        if not ledger.switch.on:
-            return original(*args, **kwargs)
-        hooks.abort_queue()
-        return None
+        # The engine has done so before the reply, see `Hooks.cell_ended`.
+        return None if ledger.switch.on else original(*args, **kwargs)
 
     return abort_queues
 

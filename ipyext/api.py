@@ -9,9 +9,9 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from ipyext.extension import active
-from ipyext.subshell import view
-from ipyext.subshell.jobs import Job
-from ipyext.subshell.view import Subshell
+from ipyext.shells import view
+from ipyext.shells.jobs import Job
+from ipyext.shells.view import Subshell
 
 __all__ = [
     "Job",

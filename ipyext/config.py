@@ -7,8 +7,8 @@ from typing import Any
 from traitlets import Bool, Dict, Enum, Float, Integer, observe
 from traitlets.config import Configurable
 
-from ipyext.subshell.engine import Engine
-from ipyext.subshell.registry import DEFAULT_LIMIT
+from ipyext.shells.engine import Engine
+from ipyext.shells.registry import DEFAULT_LIMIT
 
 POLICIES = ("auto", "main", "header")
 

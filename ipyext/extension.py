@@ -12,7 +12,7 @@ from ipyext.errors import NotLoadedError
 from ipyext.host import KernelHost
 from ipyext.magics.arguments import parse_cell_line
 from ipyext.magics.subshell import SubshellMagics
-from ipyext.subshell.engine import Engine
+from ipyext.shells.engine import Engine
 from ipyext.threads.loop_thread import LoopThread
 from ipyext_patches import PatchError, find_host
 

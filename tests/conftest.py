@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from importlib.metadata import version
 from typing import Any
 
 import pytest
 from packaging.version import Version
 
+from tests.pool import Pool
 from tests.wire import KernelProcess, Wire
 
 IPYKERNEL = Version(version("ipykernel"))
 LANE = IPYKERNEL.major
+FAILED = pytest.StashKey[bool]()
 
 
 @pytest.fixture
@@ -29,10 +31,28 @@ def start_kernel() -> Iterator[Callable[..., KernelProcess]]:
         process.close()
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, Any]:
+    report = yield
+    if report.failed:
+        item.stash[FAILED] = True
+    return report
+
+
+@pytest.fixture(scope="session")
+def pool() -> Iterator[Pool]:
+    """Kernels that tests use one after the other."""
+    kernels = Pool()
+    yield kernels
+    kernels.close()
+
+
 @pytest.fixture
-def process(start_kernel: Callable[..., KernelProcess]) -> KernelProcess:
+def process(pool: Pool, request: pytest.FixtureRequest) -> Iterator[KernelProcess]:
     """The process behind `stock` and `kernel`."""
-    return start_kernel()
+    taken = pool.take()
+    yield taken
+    pool.give_back(taken, passed=FAILED not in request.node.stash)
 
 
 @pytest.fixture
@@ -48,3 +68,17 @@ def kernel(stock: Wire) -> Iterator[Wire]:
     yield stock
     stock.pump()
     stock.check()
+
+
+SHARED = """
+import asyncio, logging, sys, threading, time
+go, done = threading.Event(), threading.Event()
+meet = threading.Barrier(2, timeout=30)
+"""
+
+
+@pytest.fixture
+def child(kernel: Wire) -> str:
+    """The id of a child subshell, beside names that tests use to order what several shells do."""
+    assert kernel.execute(SHARED).status == "ok"
+    return kernel.create()

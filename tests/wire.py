@@ -23,7 +23,12 @@ import zmq
 from jupyter_client.session import Session
 
 TIMEOUT = 30.0
-NO_REPLY = {"comm_open", "comm_msg", "comm_close"}
+OUTPUT = {"stream", "display_data", "update_display_data", "execute_result", "error"}
+
+
+def owes_reply(msg_type: str) -> bool:
+    """Whether the messaging document promises a reply to a message of this type."""
+    return msg_type.endswith("_request")
 
 
 @dataclass
@@ -62,6 +67,11 @@ class Answer:
         found = self.of("execute_result")
         return found[0]["data"]["text/plain"] if found else None
 
+    @property
+    def shown(self) -> list[str]:
+        """The plain text of everything displayed."""
+        return [content["data"]["text/plain"] for content in self.of("display_data")]
+
 
 class Wire:
     """A client of a kernel: DEALERs for shell, control and stdin, a SUB for iopub."""
@@ -86,6 +96,8 @@ class Wire:
         self.inputs: list[dict[str, Any]] = []
         self.stray: list[dict[str, Any]] = []
         self.expect_reply: dict[str, bool] = {}
+        self.seen_ids: set[str] = set()
+        self.duplicate_ids: list[str] = []
 
     # -- sending -------------------------------------------------------------------------------
 
@@ -96,18 +108,49 @@ class Wire:
         *,
         channel: str = "shell",
         subshell: Any = None,
-        metadata: dict[str, Any] | None = None,
+        metadata: Any = None,
         buffers: list[bytes] | None = None,
     ) -> str:
         """Send a message and return its id. `subshell` goes into the header, whatever it is."""
         message = self.session.msg(msg_type, content={} if content is None else content)
-        message["metadata"] = metadata or {}
+        message["metadata"] = {} if metadata is None else metadata
         if subshell is not None:
             message["header"]["subshell_id"] = subshell
         frames = self.session.serialize(message)
         self.sockets[channel].send_multipart(frames + (buffers or []))
         msg_id = message["header"]["msg_id"]
         self.sent[msg_id] = (channel, message)
+        return msg_id
+
+    def send_parts(
+        self,
+        channel: str,
+        header: Any,
+        content: bytes = b"{}",
+        *,
+        parent: bytes = b"{}",
+        metadata: bytes = b"{}",
+        signature: bytes | None = None,
+    ) -> str | None:
+        """Send what need not be a message at all; returns its id if it has one."""
+        frames = [json.dumps(header).encode(), parent, metadata, content]
+        signed = self.session.sign(frames) if signature is None else signature
+        self.sockets[channel].send_multipart([b"<IDS|MSG>", signed, *frames])
+        msg_id = header.get("msg_id") if isinstance(header, dict) else None
+        if not isinstance(msg_id, str):
+            return None
+        self.sent[msg_id] = (channel, {"header": header, "content": content})
+        return msg_id
+
+    def header(self, msg_type: str, **fields: Any) -> dict[str, Any]:
+        """A header that can be sent as JSON, with `fields` on top."""
+        made = self.session.msg_header(msg_type)
+        return {**made, "date": made["date"].isoformat(), **fields}
+
+    def begin(self, code: str, *, subshell: Any = None, **content: Any) -> str:
+        """Send a cell, and return its id as soon as its code runs. It prints ``begun`` first."""
+        msg_id = self.send_execute(f"print('begun')\n{code}", subshell=subshell, **content)
+        self.wait_for_text(msg_id, "begun\n")
         return msg_id
 
     def send_execute(self, code: str, *, subshell: Any = None, **content: Any) -> str:
@@ -143,6 +186,9 @@ class Wire:
         message = self.session.deserialize(parts)  # raises on a duplicate or wrong signature
         if message["msg_type"] == "iopub_welcome":
             return
+        if message["header"]["msg_id"] in self.seen_ids:
+            self.duplicate_ids.append(message["header"]["msg_id"])
+        self.seen_ids.add(message["header"]["msg_id"])
         parent = message["parent_header"].get("msg_id")
         if socket is self.sockets["stdin"]:
             self.inputs.append(message)
@@ -174,7 +220,7 @@ class Wire:
 
     def _complete(self, msg_id: str) -> bool:
         answer = self.answers[msg_id]
-        owed = self.sent[msg_id][1]["header"]["msg_type"] not in NO_REPLY
+        owed = owes_reply(self.sent[msg_id][1]["header"]["msg_type"])
         return answer.idle and (answer.reply is not None or not owed)
 
     def wait_for_input(self, count: int = 1) -> list[dict[str, Any]]:
@@ -200,8 +246,15 @@ class Wire:
     def execute(self, code: str, *, subshell: Any = None, **content: Any) -> Answer:
         return self.wait(self.send_execute(code, subshell=subshell, **content))[0]
 
-    def create(self) -> str:
-        return self.control("create_subshell_request")["subshell_id"]
+    def create(self, name: str | None = None) -> str:
+        content = {} if name is None else {"name": name}
+        return str(self.control("create_subshell_request", content)["subshell_id"])
+
+    def delete(self, subshell: str) -> dict[str, Any]:
+        return self.control("delete_subshell_request", {"subshell_id": subshell})
+
+    def shells(self) -> list[str]:
+        return list(self.control("list_subshell_request")["subshell_id"])
 
     # -- G1 ------------------------------------------------------------------------------------
 
@@ -209,12 +262,18 @@ class Wire:
         """Assert G1 for every request sent so far that was waited for or answered."""
         for msg_id, (channel, message) in self.sent.items():
             answer = self.answers[msg_id]
-            name = f"{message['header']['msg_type']} on {channel}: {message['content']!r:.200}"
-            owed = message["header"]["msg_type"] not in NO_REPLY
             if not self.expect_reply.get(msg_id, True):
                 continue
+            msg_type = str(message["header"].get("msg_type"))
+            name = f"{msg_type} on {channel}: {message['content']!r:.200}"
+            owed = owes_reply(msg_type)
             assert answer.replies == owed, f"{answer.replies} replies to {name}"
             assert answer.states == ["busy", "idle"], f"{answer.states} for {name}"
+        assert not self.duplicate_ids, f"message ids used twice: {self.duplicate_ids}"
+
+    def stray_output(self) -> list[dict[str, Any]]:
+        """Outputs that came under no request of ours."""
+        return [m for m in self.stray if m["msg_type"] in OUTPUT]
 
     def close(self) -> None:
         for socket in self.sockets.values():
@@ -253,7 +312,7 @@ class KernelProcess:
                 },
                 start_new_session=True,
             )
-        self._clients: list[Wire] = []
+        self.clients: list[Wire] = []
 
     def client(self) -> Wire:
         """Another client of this kernel, connected and heard."""
@@ -263,7 +322,7 @@ class KernelProcess:
             assert time.monotonic() < end, "the kernel did not write its connection file"
             time.sleep(0.01)
         client = Wire(self.connection)
-        self._clients.append(client)
+        self.clients.append(client)
         # A SUB socket misses what is published before its subscription arrives.
         while True:
             probe = client.send("kernel_info_request")
@@ -281,7 +340,7 @@ class KernelProcess:
     def _ports_known(self) -> bool:
         try:
             self.connection = json.loads(self.file.read_text())
-        except json.JSONDecodeError:
+        except (json.JSONDecodeError, FileNotFoundError):  # the kernel replaces the file
             return False
         return bool(self.connection["hb_port"])
 
@@ -297,7 +356,7 @@ class KernelProcess:
         return True
 
     def close(self) -> None:
-        for client in self._clients:
+        for client in self.clients:
             client.close()
         if self.process.poll() is None:
             os.killpg(self.process.pid, signal.SIGKILL)

@@ -11,8 +11,8 @@ from IPython.core.magic import Magics, cell_magic, line_magic, magics_class, no_
 from ipyext.errors import IpyextError
 from ipyext.magics.arguments import ACTIONS, cell_arguments, parse, parse_line
 from ipyext.magics.tables import duration, first_line, show_table
-from ipyext.subshell import view
-from ipyext.subshell.engine import Engine
+from ipyext.shells import view
+from ipyext.shells.engine import Engine
 
 
 @magics_class

@@ -207,8 +207,9 @@ def new_child_shell(
     shell._copies = {}
     shell._last_exc_info = None
     shell._namespace = namespace = ChildNamespace(main.user_ns)
-    shell.user_ns_hidden = dict(main.user_ns_hidden)
-    shell.configurables = [shell]
+    shell.user_ns_hidden = {
+        name: value for name, value in main.user_ns_hidden.items() if not is_reserved(name)
+    }
     shell.execution_count = 1
     shell.last_execution_succeeded = True
     shell.last_execution_result = None

@@ -8,10 +8,10 @@ import signal
 
 import psutil
 
-from ipyext.subshell.child import ChildShell
-from ipyext.subshell.interrupt import MainGate
-from ipyext.subshell.registry import Registry
-from ipyext.subshell.shell import ParentShell
+from ipyext.shells.child import ChildShell
+from ipyext.shells.interrupt import MainGate
+from ipyext.shells.registry import Registry
+from ipyext.shells.shell import ParentShell
 
 
 class Interrupts:

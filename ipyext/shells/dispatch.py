@@ -10,11 +10,11 @@ from collections.abc import Callable
 from typing import Any
 
 from ipyext.protocol import content as contents
-from ipyext.subshell.child import ChildShell
-from ipyext.subshell.context import Contexts
-from ipyext.subshell.interrupt import MainGate
-from ipyext.subshell.request import Request
-from ipyext.subshell.shell import Shell
+from ipyext.shells.child import ChildShell
+from ipyext.shells.context import Contexts
+from ipyext.shells.interrupt import MainGate
+from ipyext.shells.request import Request
+from ipyext.shells.shell import Shell
 
 log = logging.getLogger("ipyext.dispatch")
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from ipyext.subshell.child import ChildShell
+from ipyext.shells.child import ChildShell
 
 
 class Culler:

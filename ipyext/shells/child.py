@@ -8,8 +8,8 @@ import threading
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from ipyext.subshell.interrupt import Gate, Interruptible, Reach
-from ipyext.subshell.shell import Shell
+from ipyext.shells.interrupt import Gate, Interruptible, Reach
+from ipyext.shells.shell import Shell
 
 
 class ChildShell(Shell):

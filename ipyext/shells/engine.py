@@ -20,19 +20,19 @@ from typing import Any
 from ipyext.host import KernelHost
 from ipyext.protocol import content as contents
 from ipyext.protocol.routing import CellLine, Destination, Route, View, cell_body, route
-from ipyext.subshell.child import ChildShell
-from ipyext.subshell.context import Contexts
-from ipyext.subshell.control import ControlHandlers
-from ipyext.subshell.culler import Culler
-from ipyext.subshell.dispatch import Dispatcher
-from ipyext.subshell.exit_guard import ExitGuard
-from ipyext.subshell.interrupts import Interrupts
-from ipyext.subshell.jobs import DetachedCell, Job
-from ipyext.subshell.main_calls import MainCall, MainCalls
-from ipyext.subshell.registry import Registry
-from ipyext.subshell.request import Message, Request
-from ipyext.subshell.shell import EndOfAbort, ParentShell, Shell
-from ipyext.subshell.stdin import Stdin
+from ipyext.shells.child import ChildShell
+from ipyext.shells.context import Contexts
+from ipyext.shells.control import ControlHandlers
+from ipyext.shells.culler import Culler
+from ipyext.shells.dispatch import Dispatcher
+from ipyext.shells.exit_guard import ExitGuard
+from ipyext.shells.interrupts import Interrupts
+from ipyext.shells.jobs import DetachedCell, Job
+from ipyext.shells.main_calls import MainCall, MainCalls
+from ipyext.shells.registry import Registry
+from ipyext.shells.request import Message, Request
+from ipyext.shells.shell import EndOfAbort, ParentShell, Shell
+from ipyext.shells.stdin import Stdin
 
 log = logging.getLogger("ipyext.engine")
 

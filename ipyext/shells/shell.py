@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol
 
-from ipyext.subshell.request import Request
-from ipyext.subshell.waiting import Pause
+from ipyext.shells.request import Request
+from ipyext.shells.waiting import Pause
 
 
 class Work(Protocol):

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ipyext.errors import SubshellNameError, SubshellNotFoundError, TooManySubshellsError
-from ipyext.subshell.child import ChildShell
+from ipyext.shells.child import ChildShell
 
 _NAME = re.compile(r"[^\W\d][\w.-]{0,63}\Z")
 DEFAULT_LIMIT = 2000

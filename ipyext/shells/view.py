@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ipyext.errors import SubshellNotFoundError
-from ipyext.subshell.child import ChildShell
-from ipyext.subshell.engine import Engine
-from ipyext.subshell.jobs import Job
-from ipyext.subshell.shell import Shell
+from ipyext.shells.child import ChildShell
+from ipyext.shells.engine import Engine
+from ipyext.shells.jobs import Job
+from ipyext.shells.shell import Shell
 
 
 @dataclass(frozen=True)

@@ -10,12 +10,12 @@ from collections.abc import Callable
 from typing import Any
 
 from ipyext.errors import MainCallCancelledError
-from ipyext.subshell.context import Contexts
-from ipyext.subshell.interrupt import MainGate
-from ipyext.subshell.interrupts import Interrupts
-from ipyext.subshell.request import Request
-from ipyext.subshell.shell import ParentShell, Shell
-from ipyext.subshell.waiting import Pause
+from ipyext.shells.context import Contexts
+from ipyext.shells.interrupt import MainGate
+from ipyext.shells.interrupts import Interrupts
+from ipyext.shells.request import Request
+from ipyext.shells.shell import ParentShell, Shell
+from ipyext.shells.waiting import Pause
 
 
 class MainPause(Pause):

@@ -9,9 +9,9 @@ from typing import Any, Protocol
 
 from IPython.core.error import StdinNotImplementedError
 
-from ipyext.subshell.request import Message
-from ipyext.subshell.shell import Shell
-from ipyext.subshell.waiting import Pause
+from ipyext.shells.request import Message
+from ipyext.shells.shell import Shell
+from ipyext.shells.waiting import Pause
 
 log = logging.getLogger("ipyext.stdin")
 

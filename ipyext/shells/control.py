@@ -18,7 +18,7 @@ from ipyext.errors import IpyextError
 from ipyext.protocol import content as contents
 
 if TYPE_CHECKING:
-    from ipyext.subshell.engine import Engine
+    from ipyext.shells.engine import Engine
 
 
 class ControlHandlers:

@@ -8,8 +8,8 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from ipyext.errors import JobCancelledError, JobNotDoneError, SubshellDeletedError
-from ipyext.subshell.child import ChildShell
-from ipyext.subshell.request import Request
+from ipyext.shells.child import ChildShell
+from ipyext.shells.request import Request
 
 Execute = Callable[[str], Awaitable[Any]]
 

@@ -8,7 +8,7 @@ from contextvars import ContextVar, Token
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ipyext.subshell.request import Request
+    from ipyext.shells.request import Request
 
 # Copied into asyncio tasks by asyncio and into threads by `Contexts.inherit`. Unset means plain
 # main: the stock kernel keeps track of its request itself.

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from ipyext.errors import SubshellDeletedError
 from ipyext.protocol import content as contents
-from ipyext.subshell.output import Output
-from ipyext.subshell.waiting import Pause
+from ipyext.shells.output import Output
+from ipyext.shells.waiting import Pause
 
 if TYPE_CHECKING:
-    from ipyext.subshell.shell import Shell
+    from ipyext.shells.shell import Shell
 
 Message = dict[str, Any]
 

@@ -49,7 +49,7 @@ def parse(kind: Any, line: str) -> Namespace:
     """
     try:
         found = parse_argstring(kind, line)
-    except UsageError as error:
+    except (UsageError, ValueError) as error:  # ValueError: an unfinished quotation
         magic = "%subshell" if kind is line_arguments else "%%subshell"
         raise UsageError(
             f"{magic} {line}: {error}. See {magic.lstrip('%').join(['%', '?'])}."

@@ -64,8 +64,8 @@ READ_ONLY = frozenset(
     {"complete_request", "inspect_request", "is_complete_request", "history_request"}
 )
 
-_CELL_MAGIC = re.compile(r"\s*%%subshell(?![^\s])([^\n]*)\n?", re.ASCII)
-_OUR_LINES = re.compile(r"(?:\s*(?:%(?:subshell|debugctl)(?![^\s])[^\n]*|#[^\n]*)?(?:\n|\Z))+")
+_CELL_MAGIC = re.compile(r"\s*%%subshell(?!\S)([^\n]*)\n?", re.ASCII)
+_OUR_LINE = re.compile(r"%(?:subshell|debugctl)(?!\S)", re.ASCII)
 
 
 def cell_magic_line(code: str) -> str | None:
@@ -84,7 +84,15 @@ def cell_body(code: str) -> str:
 
 def only_our_lines(code: str) -> bool:
     """Whether a cell holds nothing but ``%subshell`` and ``%debugctl`` lines (and comments)."""
-    return "%" in code and _OUR_LINES.fullmatch(code) is not None
+    # Line by line: one expression for the whole cell backtracks for ever on some cells.
+    found = False
+    for line in code.splitlines():
+        text = line.strip()
+        if _OUR_LINE.match(text):
+            found = True
+        elif text and not text.startswith("#"):
+            return False
+    return found
 
 
 def route(msg_type: str, header: dict[str, Any], content: Any, view: View) -> Route:

@@ -57,6 +57,11 @@ class ChildShell(Shell):
         """Start the thread. Its loop takes calls already."""
         self.thread.start()
 
+    def discard(self) -> None:
+        """Give up a child whose thread was never started."""
+        self.close()
+        self._loop.close()
+
     @property
     def interactive(self) -> Any:
         """The child's InteractiveShell. Made on first use, in its thread."""

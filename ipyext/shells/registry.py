@@ -11,7 +11,7 @@ from typing import Any
 from ipyext.errors import SubshellNameError, SubshellNotFoundError, TooManySubshellsError
 from ipyext.shells.child import ChildShell
 
-_NAME = re.compile(r"[^\W\d][\w.-]{0,63}\Z")
+_NAME = re.compile(r"[^\W\d_][\w.-]{0,63}\Z")
 DEFAULT_LIMIT = 2000
 _TAKEN = frozenset({"main", "parent", "all"})
 
@@ -53,22 +53,38 @@ class Registry:
         count = len(self._children)
         if count >= self.limit:
             raise TooManySubshellsError(count, f"IPyExt.max_subshells is {self.limit}")
+        child = None
         try:
             child = self._new_child(str(uuid.uuid4()), name, ephemeral)
             with self._lock:
                 self._check_free(name)
                 self._children[str(child.id)] = child
             child.start()
-        except (OSError, RuntimeError) as error:  # descriptors, threads, memory
-            raise TooManySubshellsError(count, f"the system allows no more ({error})") from error
+        except BaseException as error:
+            if child is not None:
+                self.remove(child)
+                child.discard()
+            if isinstance(error, (OSError, RuntimeError)):  # descriptors, threads, memory
+                why = f"the system allows no more ({error})"
+                raise TooManySubshellsError(count, why) from error
+            raise
         return child
 
     def named(self, name: str) -> ChildShell:
         """The child of that name (or id), made if there is none. Same errors as `create`."""
-        try:
-            return self.find(name)
-        except SubshellNotFoundError:
-            return self.create(name)
+        while True:
+            try:
+                return self.find(name)
+            except SubshellNotFoundError:
+                try:
+                    return self.create(name)
+                except SubshellNameError:
+                    # Another thread may have made it meanwhile, or the name is no name.
+                    if not self._has(name):
+                        raise
+
+    def _has(self, name: str) -> bool:
+        return any(child.name == name for child in self.all())
 
     def get(self, subshell_id: str) -> ChildShell | None:
         """The child with that id."""

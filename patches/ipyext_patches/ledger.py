@@ -9,6 +9,7 @@ install must look at `Switch.on` and, when it is off, do exactly what the origin
 from __future__ import annotations
 
 import inspect
+import logging
 from collections.abc import Callable, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,6 +18,8 @@ import wrapt
 
 from ipyext_patches.errors import PatchConflictError, UnsupportedTargetError
 from ipyext_patches.spec import Patch, PatchReport, Wrapper
+
+log = logging.getLogger("ipyext.patches")
 
 
 class _Missing:
@@ -184,7 +187,10 @@ class Ledger:
                 change.apply()
             except BaseException as error:
                 for former in reversed(done):
-                    former.revert()
+                    try:
+                        former.revert()
+                    except Exception:
+                        log.exception("Could not take back patch %s", former.patch.id)
                 raise PatchConflictError(
                     change.patch.id, f"{type(error).__name__}: {error}"
                 ) from error

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, MutableMapping
+from collections.abc import ItemsView, Iterator, MutableMapping, ValuesView
 from typing import Any
 
 RESERVED = frozenset({"_", "__", "___", "_i", "_ii", "_iii", "_ih", "_oh", "In", "Out"})
@@ -52,7 +52,35 @@ class ChildNamespace(MutableMapping, dict):  # type: ignore[type-arg,metaclass,m
         return True
 
     def copy(self) -> dict[str, Any]:
-        return {name: self[name] for name in self if name in self}
+        """A plain dict of all that is in it, taken at one moment."""
+        shared = self.shared.copy()  # in one step: it changes under every reader
+        found = {name: value for name, value in shared.items() if not is_reserved(name)}
+        return {**found, **self._own}
+
+    def items(self) -> ItemsView[str, Any]:
+        return self.copy().items()
+
+    def values(self) -> ValuesView[Any]:
+        return self.copy().values()
+
+    def __eq__(self, other: object) -> bool:
+        return self.copy() == (other.copy() if isinstance(other, ChildNamespace) else other)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return repr(self.copy())
+
+    def __or__(self, other: Any) -> Any:
+        return self.copy() | other
+
+    def __ror__(self, other: Any) -> Any:
+        return other | self.copy()
+
+    def __ior__(self, other: Any) -> Any:
+        for name, value in dict(other).items():
+            self[name] = value
+        return self
 
     def __reduce__(self) -> tuple[Any, ...]:
         return dict, (self.copy(),)

@@ -114,11 +114,17 @@ class SubshellMagics(Magics):
     def _delete(self, arguments: Any) -> None:
         engine = self._engine
         if arguments.all:
-            wanted = [str(shell_id) for shell_id in engine.list_ids()]
+            wanted = engine.list_ids()
+            for shell_id in wanted:
+                engine.delete_id(shell_id)
         else:
-            wanted = [str(view.find(self._engine, name).id) for name in arguments.names]
-        for shell_id in wanted:
-            engine.delete_id(shell_id)
+            wanted = arguments.names
+            stock = engine.host.stock_subshells()
+            for name in wanted:
+                if name in stock:
+                    engine.delete_id(name)
+                else:
+                    view.find(engine, name).delete()
         print(f"Deleted {len(wanted)} subshell{'s' * (len(wanted) != 1)}.")  # noqa: T201
 
     def _rename(self, arguments: Any) -> None:
@@ -173,14 +179,14 @@ class SubshellMagics(Magics):
 
     # -- completion ----------------------------------------------------------------------------
 
-    def completers(self) -> dict[str, Callable[[Any, Any], list[str]]]:
+    def completers(self) -> dict[str, Callable[[Any], list[str]]]:
         """Custom completers by the first word of a line."""
         return {"%subshell": self._complete_line, "%%subshell": self._complete_cell}
 
     def _names(self) -> list[str]:
         return [child.label for child in self._engine.registry.all()]
 
-    def _complete_line(self, shell: Any, event: Any) -> list[str]:
+    def _complete_line(self, event: Any) -> list[str]:
         words = event.line.split()
         if event.symbol:
             words = words[:-1]
@@ -190,7 +196,7 @@ class SubshellMagics(Magics):
             return [*self._names(), *(["--all"] if words[1] == "delete" else [])]
         raise TryNext
 
-    def _complete_cell(self, shell: Any, event: Any) -> list[str]:
+    def _complete_cell(self, event: Any) -> list[str]:
         if "\n" in event.line:
             raise TryNext
         return [*self._names(), "--detach", "--job"]

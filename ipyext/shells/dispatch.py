@@ -56,6 +56,7 @@ class Dispatcher:
                     if stream is not None:
                         stream.flush()
             finally:
+                shell.done()  # first: who hears of the idle may ask for the state at once
                 request.finish()
 
     async def _on_main(self, request: Request) -> None:
@@ -84,6 +85,7 @@ class Dispatcher:
         except KeyboardInterrupt:
             request.fail("KeyboardInterrupt", "")
         finally:
+            shell.done()  # first: who hears of the idle may ask for the state at once
             request.finish()
             self._contexts.leave(token)
 

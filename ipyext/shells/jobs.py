@@ -60,7 +60,7 @@ class DetachedCell:
 
     def cancel(self) -> bool:
         """Take it off the queue, or interrupt it. False if it has ended. Any thread."""
-        if self.future.cancel():
+        if not self.future.done() and self.future.cancel():
             return True
         if self.future.done() or self._child is None:
             return False

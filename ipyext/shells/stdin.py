@@ -23,7 +23,7 @@ class StdinWire(Protocol):
 
     def read(self, frames: Any) -> tuple[list[bytes], Message]: ...
 
-    def unpack(self, content: bytes) -> Any: ...
+    def unpack(self, content: Any) -> Any: ...
 
 
 class Waiter(Pause):
@@ -101,6 +101,8 @@ class Stdin:
         try:
             idents, message = self._wire.read(frames)
             value = self._wire.unpack(message["content"])["value"]
+            if not isinstance(value, str):
+                raise TypeError("the value of an input_reply must be a string")
         except Exception:
             log.warning("Dropped an unreadable message on the stdin channel", exc_info=True)
             return
@@ -113,7 +115,7 @@ class Stdin:
         if waiter is None:
             log.warning("Dropped an input_reply that nobody waits for")
             return
-        waiter.answer(str(value))
+        waiter.answer(value)
 
     @property
     def waiting(self) -> bool:

@@ -126,7 +126,7 @@ class Host:
             *python.input_changes(ledger, hooks, stock),
             *ipython.changes(ledger, hooks, self.main, self._on_main_later),
             *ipython.magics_changes(MAGICS, self.main, magics),
-            *ipython.parse_changes(ledger),
+            *ipython.parse_changes(ledger, self.main),
             *ipython.interrupt_changes(hooks, stock, self.main),
             *ipython.completer_changes(MAGICS, self.main, completers),
             *kernel.changes(ledger, hooks, stock, self.lane),
@@ -224,7 +224,7 @@ class Host:
         """See `messages.Reader.read`."""
         return self.messages.read(frames)
 
-    def unpack(self, content: bytes) -> Any:
+    def unpack(self, content: Any) -> Any:
         """See `messages.Reader.unpack`."""
         return self.messages.unpack(content)
 
@@ -256,9 +256,7 @@ class Host:
 
     def flush_shell(self) -> None:
         """Route what has already arrived on the shell socket. Shell channel thread."""
-        import zmq
-
-        self._channels.shell.stream.flush(zmq.POLLIN)
+        self._channels.shell.receive(self._channels.hooks.shell_message)
 
     def on_main(self, function: Callable[[], Any]) -> None:
         """Run `function` on main: now if this is main, else as soon as main is free."""

@@ -64,6 +64,21 @@ class SharedStream:
             # At once, not in a later turn of the loop: every turn can cost the GIL.
             self.stream.flush(zmq.POLLOUT)
 
+    def receive(self, on_recv: Callable[[Any], Any]) -> None:
+        """Take in what has arrived already. The loop's thread.
+
+        Not with `ZMQStream.flush`: where a callback sends, and so flushes in turn, that one never
+        ends (it receives nothing more in this turn of the loop, and goes on asking for it).
+        """
+        stream: Any = self.stream
+        while not stream.closed() and stream.socket.EVENTS & zmq.POLLIN:
+            try:
+                frames = stream.socket.recv_multipart(zmq.NOBLOCK, copy=False)
+            except zmq.Again:
+                break
+            on_recv(frames)
+        stream._rebuild_io_state()  # what came in meanwhile has left no mark on the descriptor
+
 
 class BorrowedCallback:
     """Someone's ZMQStream with our `on_recv` for a while; its socket and thread stay theirs."""

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from IPython.core.compilerop import CachingCompiler
+from IPython.core.hooks import CommandChainDispatcher
 from IPython.core.interactiveshell import InteractiveShell
 
 from ipyext_patches.ledger import Action, Change, Ledger, SetAttribute, SetItem, Wrap
@@ -63,6 +64,13 @@ PARSE = Patch(
     upstream="CPython Python/Python-ast.c; python/cpython#106905",
     shape=function("source"),
 )
+LAZY = Patch(
+    id="magics.lazy",
+    target="IPython.core.magic.MagicsManager.find (IPython 9.16 on)",
+    what="One thread at a time looks a magic up.",
+    why="The first use of a magic loads its module; a second shell meanwhile gets a UsageError.",
+    upstream="IPython/core/magic.py",
+)
 CELL_PARSE = Patch(
     id="ast.cell-parse",
     target="IPython.core.compilerop.CachingCompiler.ast_parse",
@@ -70,6 +78,14 @@ CELL_PARSE = Patch(
     why="See ast.parse.",
     upstream="IPython/core/compilerop.py",
     shape=function("source"),
+)
+PAYLOAD = Patch(
+    id="ipython.payload",
+    target="IPython.core.payload.PayloadManager.write_payload (main's)",
+    what="Payloads written in a child subshell go to the child's reply.",
+    why="Hooks, such as the pager's, hold main's payload manager.",
+    upstream="ipykernel/zmqshell.py payloadpage_page",
+    shape=function("data"),
 )
 CANCEL = Patch(
     id="interrupt.await",
@@ -89,15 +105,27 @@ RUN = Patch(
 )
 
 
-def parse_changes(ledger: Ledger) -> list[Change]:
-    """Syntax trees: one thread at a time."""
+def parse_changes(ledger: Ledger, main: Any) -> list[Change]:
+    """Syntax trees, and magics that load on first use: one thread at a time."""
     lock = threading.RLock()
+    manager = main.magics_manager
+    found: list[Change] = []
+    if hasattr(manager, "find"):
+        lookup = manager.find
+        loading = threading.RLock()
+
+        def find(*args: Any, **kwargs: Any) -> Any:
+            with loading:
+                return lookup(*args, **kwargs)
+
+        found.append(SetAttribute(LAZY, manager, "find", find))
 
     def parse(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
         with lock:
             return wrapped(*args, **kwargs)
 
     return [
+        *found,
         Wrap(PARSE, ast, "parse", parse, ledger.switch),
         Wrap(CELL_PARSE, CachingCompiler, "ast_parse", parse, ledger.switch),
     ]
@@ -136,8 +164,17 @@ def changes(ledger: Ledger, hooks: Hooks, main: Any, on_main_later: Any) -> list
         found = wrapped(*args, **kwargs)
         return shell_here() if found is main else found
 
+    payloads = main.payload_manager
+    write_payload = payloads.write_payload
+
+    def write(data: Any, *args: Any, **kwargs: Any) -> Any:
+        shell = shell_here()
+        target = write_payload if shell is main else shell.payload_manager.write_payload
+        return target(data, *args, **kwargs)
+
     hook = _DisplayHook(hooks, main, shell_here)
     found: list[Change] = [
+        SetAttribute(PAYLOAD, payloads, "write_payload", write),
         Action(TRAPS, hook.open, hook.close),
         Action(TRAPS, lambda: _hold(main.builtin_trap), lambda: _let_go(main.builtin_trap)),
         SetItem(GET_IPYTHON, vars(builtins), "get_ipython", get_ipython),
@@ -215,4 +252,7 @@ def magics_changes(patch: Patch, main: Any, magics: Any) -> list[Change]:
 def completer_changes(patch: Patch, main: Any, completers: dict[str, Any]) -> list[Change]:
     """Register custom completers; IPython has no call to unregister those either."""
     table = main.strdispatchers["complete_command"].strs
-    return [SetItem(patch, table, word, complete) for word, complete in completers.items()]
+    return [
+        SetItem(patch, table, word, CommandChainDispatcher([(0, complete)]))
+        for word, complete in completers.items()
+    ]

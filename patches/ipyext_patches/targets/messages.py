@@ -40,17 +40,22 @@ class Reader:
         self._session = session
 
     def read(self, frames: Any) -> tuple[list[bytes], dict[str, Any]]:
-        """Return the identities and the message; its content is left packed, as bytes.
+        """Return the identities and the message; its content is mostly left packed, as bytes.
 
         Raises:
             ValueError, TypeError, KeyError, and what the unpacker raises: unreadable or unsigned.
         """
         session: Any = self._session
         idents, rest = session.feed_identities(frames, copy=False)
-        message = session.deserialize(rest, content=False, copy=False)
-        if session.auth is not None:
-            # What deserialize() does itself when it unpacks the content: refuse replays.
-            session._add_digest(bytes(rest[0].bytes))
+        try:
+            message = session.deserialize(rest, content=False, copy=False)
+        except (AttributeError, TypeError):
+            # Without a version it counts as protocol 4, and adapting that reads the content.
+            message = session.deserialize(rest, copy=False)
+        else:
+            if session.auth is not None:
+                # What deserialize() does itself when it unpacks the content: refuse replays.
+                session._add_digest(bytes(rest[0].bytes))
         header = message["header"]
         if not isinstance(header.get("msg_id"), str) or not isinstance(header.get("msg_type"), str):
             raise TypeError("msg_id and msg_type must be strings")
@@ -58,6 +63,6 @@ class Reader:
             message["metadata"] = {}
         return list(idents), message
 
-    def unpack(self, content: bytes) -> Any:
-        """Unpack the content that `read` left packed."""
-        return self._session.unpack(content)
+    def unpack(self, content: Any) -> Any:
+        """Unpack the content if `read` left it packed."""
+        return self._session.unpack(content) if isinstance(content, bytes) else content

@@ -391,11 +391,7 @@ class Engine:
             return shell
 
     def _new_interactive(self, child: ChildShell) -> Any:
-        def parent() -> Message:
-            request = self.contexts.current()
-            return {} if request is None else request.message
-
-        return self.host.new_child_shell(parent, child.label)
+        return self.host.new_child_shell(self.contexts.current, child.label)
 
     def _ended(self, child: ChildShell) -> None:
         # An ephemeral child ends by itself; whoever queued something meanwhile gets an answer.

@@ -11,7 +11,7 @@ from ipyext_patches import versions
 from ipyext_patches.errors import NotAKernelError, UnsupportedTargetError
 from ipyext_patches.ledger import Action, Change, Ledger, SetAttribute, SetItem
 from ipyext_patches.loops import LoopCalls
-from ipyext_patches.ports import Frames, Hooks, LoopPort, Message
+from ipyext_patches.ports import Context, Frames, Hooks, LoopPort, Message
 from ipyext_patches.spec import ITEM, Patch, PatchReport
 
 MAGICS = Patch(
@@ -299,13 +299,15 @@ class Host:
 
     # -- child subshells -----------------------------------------------------------------------
 
-    def new_child_shell(self, parent: Callable[[], Message], label: str) -> Any:
+    def new_child_shell(self, context: Callable[[], Context | None], label: str) -> Any:
         """An InteractiveShell of its own for a child subshell. Call it in the child's thread."""
         from ipyext_patches.targets.child_shell import new_child_shell
 
         # A helper's inputs are no history: it works for whoever asks.
         sink = None if label.startswith("ipyext-") else self._sink
-        return new_child_shell(self.main, self._display_pub, sink, parent, label)
+        if sink is not None:
+            sink.start()
+        return new_child_shell(self.main, self._display_pub, sink, context, label)
 
     def run_cell(self, shell: Any, code: str, **options: Any) -> Awaitable[Any]:
         """Run a cell in a child's shell; gives IPython's ExecutionResult. The child's thread."""

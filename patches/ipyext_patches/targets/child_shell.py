@@ -23,7 +23,7 @@ from IPython.core import interactiveshell
 from IPython.core.magic import Magics
 from IPython.core.payload import PayloadManager
 
-from ipyext_patches.ports import Message
+from ipyext_patches.ports import Context, Message
 from ipyext_patches.targets.history import ChildHistory, HistorySink
 from ipyext_patches.targets.namespace import ChildNamespace, is_reserved
 
@@ -57,7 +57,7 @@ class ChildShellMixin:
     main: Any
     _namespace: ChildNamespace
     _last_exc_info: tuple[Any, Any, Any] | None
-    _parent: Callable[[], Message]
+    _context: Callable[[], Context | None]
 
     def __getattr__(self, name: str) -> Any:
         if name == "main":
@@ -74,10 +74,16 @@ class ChildShellMixin:
 
     @property
     def parent_header(self) -> Message:
-        return self._parent()
+        context = self._context()
+        return {} if context is None else context.message
 
     def get_parent(self) -> Message:
-        return self._parent()
+        return self.parent_header
+
+    def showtraceback(self, *args: Any, **kwargs: Any) -> None:
+        context = self._context()
+        if context is None or not context.muted:  # nobody would see it, and it takes a while
+            super().showtraceback(*args, **kwargs)  # type: ignore[misc]
 
     def set_parent(self, parent: Message) -> None:
         """Nothing to keep: outputs look up the request that they belong to."""
@@ -182,7 +188,7 @@ def new_child_shell(
     main: Any,
     display_pub: Any,
     sink: HistorySink | None,
-    parent: Callable[[], Message],
+    context: Callable[[], Context | None],
     label: str,
 ) -> Any:
     """A shell of its own beside `main`. Call it in the thread that will use it.
@@ -191,7 +197,7 @@ def new_child_shell(
         main: the parent subshell's InteractiveShell.
         display_pub: the publisher that they share; main's may be a capture at the moment.
         sink: where its inputs are stored, or None.
-        parent: gives the request that is being answered.
+        context: gives the request that is being answered.
         label: shown in its repr and in error messages.
     """
     main_class: Any = type(main)
@@ -201,7 +207,7 @@ def new_child_shell(
     shell._trait_values = _SharedTraits(main._trait_values)
     shell.__dict__["display_trap"] = shell.__dict__["builtin_trap"] = _NullTrap()
     shell._trait_values["display_trap"] = shell._trait_values["builtin_trap"] = _NullTrap()
-    shell._parent = parent
+    shell._context = context
     shell._label = label
     shell._trait_values["display_pub"] = shell.__dict__["display_pub"] = display_pub
     shell._copies = {}

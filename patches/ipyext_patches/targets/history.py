@@ -40,8 +40,8 @@ class HistorySink:
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
 
-    def put(self, key: object, label: str, line: int, source: str, raw: str) -> None:
-        """Store an input of the child that `key` stands for. Any thread."""
+    def start(self) -> None:
+        """Start the thread, once. Any thread, but not where an interrupt may come."""
         with self._lock:
             if self._thread is None:
                 self._thread = threading.Thread(
@@ -49,6 +49,9 @@ class HistorySink:
                 )
                 self._thread.pydev_do_not_trace = True  # type: ignore[attr-defined]
                 self._thread.start()
+
+    def put(self, key: object, label: str, line: int, source: str, raw: str) -> None:
+        """Store an input of the child that `key` stands for. Any thread; takes no lock."""
         self._queue.put((key, label, line, source, raw))
 
     def close(self) -> None:

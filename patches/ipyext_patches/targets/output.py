@@ -34,7 +34,7 @@ FLUSH = Patch(
 SCHEDULE = Patch(
     id="output.schedule",
     target="ipykernel.iostream.IOPubThread.schedule",
-    what="Wakes the iopub thread through its event loop, once for any number of waiting messages.",
+    what="Wakes the iopub thread through its event loop.",
     why=(
         "The stock thread opens a ZeroMQ socket for every thread that ever prints: descriptors, "
         "memory, and the limit of 1,023 sockets."
@@ -125,30 +125,25 @@ def changes(ledger: Ledger, hooks: Hooks, iopub_thread: Any) -> list[Change]:
 
 
 def scheduler(iopub_thread: Any, switch: Switch) -> Callable[[Any], None]:
-    """A `schedule` that needs no socket per calling thread."""
+    """A `schedule` that needs no socket per calling thread.
+
+    It keeps no state of its own: an interrupt may hit the calling code anywhere, and the worst
+    that may come of it is that a message waits for the next one.
+    """
     original = iopub_thread.schedule
     loop = iopub_thread.io_loop.asyncio_loop
     events = iopub_thread._events
     handle = iopub_thread._handle_event
-    woken = False
-
-    def run() -> None:
-        nonlocal woken
-        woken = False  # first: whoever appends from here on wakes the thread again
-        handle(None)
 
     def schedule(f: Any) -> None:
-        nonlocal woken
         if not switch.on or not iopub_thread.thread.is_alive():
             original(f)
             return
         events.append(f)
-        if not woken:
-            woken = True
-            try:
-                loop.call_soon_threadsafe(run)
-            except RuntimeError:  # the loop closed under us: the process is ending
-                handle(None)
+        try:
+            loop.call_soon_threadsafe(handle, None)
+        except RuntimeError:  # the loop closed under us: the process is ending
+            handle(None)
 
     return schedule
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from ipyext.shells.interrupt import Gate, Interruptible, Reach
 from ipyext.shells.shell import Shell
+from ipyext_patches import call_soon
 
 
 class ChildShell(Shell):
@@ -77,7 +78,7 @@ class ChildShell(Shell):
     def _wake(self) -> None:
         # The loop is closed once the thread has ended; `put` refuses from `close` on.
         with contextlib.suppress(RuntimeError):
-            self._loop.call_soon_threadsafe(self._awake.set)
+            call_soon(self._loop, self._awake.set)
 
     # -- in the thread -------------------------------------------------------------------------
 

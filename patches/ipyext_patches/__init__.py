@@ -13,7 +13,7 @@ from ipyext_patches.errors import (
     UnsupportedTargetError,
 )
 from ipyext_patches.host import Host, find_host
-from ipyext_patches.loops import LoopCalls
+from ipyext_patches.loops import LoopCalls, call_soon
 from ipyext_patches.spec import Patch, PatchReport
 from ipyext_patches.versions import CHECKED, PYTHON, CheckedRange, installed
 
@@ -29,6 +29,7 @@ __all__ = [
     "PatchError",
     "PatchReport",
     "UnsupportedTargetError",
+    "call_soon",
     "find_host",
     "installed",
 ]

@@ -10,7 +10,7 @@ from typing import Any
 from ipyext_patches import versions
 from ipyext_patches.errors import NotAKernelError, UnsupportedTargetError
 from ipyext_patches.ledger import Action, Change, Ledger, SetAttribute, SetItem
-from ipyext_patches.loops import LoopCalls
+from ipyext_patches.loops import LoopCalls, call_soon
 from ipyext_patches.ports import Context, Frames, Hooks, LoopPort, Message
 from ipyext_patches.spec import ITEM, Patch, PatchReport
 
@@ -263,11 +263,11 @@ class Host:
         if threading.current_thread() is threading.main_thread():
             function()
         else:
-            self.kernel.io_loop.add_callback(function)
+            call_soon(self.kernel.io_loop.asyncio_loop, function)
 
     def _on_main_later(self, function: Callable[[], Any]) -> None:
         if self.started:
-            self.kernel.io_loop.add_callback(function)
+            call_soon(self.kernel.io_loop.asyncio_loop, function)
         else:
             function()
 

@@ -3,9 +3,19 @@
 from __future__ import annotations
 
 import concurrent.futures
+import contextvars
 import threading
 from collections.abc import Callable
 from typing import Any
+
+
+def call_soon(loop: Any, function: Callable[..., Any], *args: Any) -> None:
+    """Run `function` in the loop's thread soon, on nobody's behalf. Any thread.
+
+    A callback inherits the context of whoever schedules it, and so does everything that it
+    schedules in turn: a thread of ours would from then on work in the name of that cell.
+    """
+    loop.call_soon_threadsafe(function, *args, context=contextvars.Context())
 
 
 class LoopCalls:
@@ -25,7 +35,7 @@ class LoopCalls:
         if self.here:
             function()
         else:
-            self.io_loop.asyncio_loop.call_soon_threadsafe(function)
+            call_soon(self.io_loop.asyncio_loop, function)
 
     def ask(self, function: Callable[[], Any], timeout: float = 10.0) -> Any:
         """Run `function` there and return what it returns or raises. Any thread.
@@ -45,7 +55,7 @@ class LoopCalls:
             except BaseException as error:
                 answer.set_exception(error)
 
-        self.io_loop.asyncio_loop.call_soon_threadsafe(run)
+        call_soon(self.io_loop.asyncio_loop, run)
         return answer.result(timeout)
 
     def finish(self) -> None:

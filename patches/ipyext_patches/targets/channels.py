@@ -9,7 +9,7 @@ from typing import Any
 import zmq
 from zmq.eventloop.zmqstream import ZMQStream
 
-from ipyext_patches.loops import LoopCalls
+from ipyext_patches.loops import LoopCalls, call_soon
 from ipyext_patches.ports import Frames, Hooks, LoopPort
 from ipyext_patches.spec import Patch
 
@@ -265,7 +265,7 @@ class MovedShellChannels(Channels):
         )
 
     def wake_main(self) -> None:
-        self.kernel.io_loop.add_callback(self.schedule_turn)
+        call_soon(self.kernel.io_loop.asyncio_loop, self.schedule_turn)
         if self.kernel.eventloop is not None:  # main sits in a GUI loop, which watches the stream
             self._moved.wake()
 

@@ -12,6 +12,7 @@ from ipykernel.zmqshell import ZMQDisplayPublisher
 from jupyter_client.session import extract_header
 
 from ipyext_patches.ledger import Change, Ledger, SetAttribute, Switch, Wrap
+from ipyext_patches.loops import call_soon
 from ipyext_patches.ports import Hooks
 from ipyext_patches.spec import Patch, function
 
@@ -141,7 +142,7 @@ def scheduler(iopub_thread: Any, switch: Switch) -> Callable[[Any], None]:
             return
         events.append(f)
         try:
-            loop.call_soon_threadsafe(handle, None)
+            call_soon(loop, handle, None)
         except RuntimeError:  # the loop closed under us: the process is ending
             handle(None)
 

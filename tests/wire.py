@@ -304,7 +304,8 @@ class KernelProcess:
                 stderr=log,
                 cwd=self.home.name,
                 env={
-                    **os.environ,
+                    # ipykernel captures less when it finds itself under pytest.
+                    **{k: v for k, v in os.environ.items() if k != "PYTEST_CURRENT_TEST"},
                     "IPYTHONDIR": str(Path(self.home.name, "ipython")),
                     "JUPYTER_PLATFORM_DIRS": "1",
                     "PYDEVD_DISABLE_FILE_VALIDATION": "1",
@@ -314,8 +315,8 @@ class KernelProcess:
             )
         self.clients: list[Wire] = []
 
-    def client(self) -> Wire:
-        """Another client of this kernel, connected and heard."""
+    def connect(self) -> Wire:
+        """Another client of this kernel, as soon as its ports are known. It may not listen yet."""
         end = time.monotonic() + TIMEOUT
         while not self._ports_known():
             assert self.process.poll() is None, f"the kernel died:\n{self.log.read_text()}"
@@ -323,6 +324,12 @@ class KernelProcess:
             time.sleep(0.01)
         client = Wire(self.connection)
         self.clients.append(client)
+        return client
+
+    def client(self) -> Wire:
+        """Another client of this kernel, connected and heard."""
+        client = self.connect()
+        end = time.monotonic() + TIMEOUT
         # A SUB socket misses what is published before its subscription arrives.
         while True:
             probe = client.send("kernel_info_request")

@@ -141,7 +141,11 @@ def row(name: str, stock: list[float] | None, ours: list[float] | None) -> list[
         return f"{statistics.median(values):.2f}" if values else "-"
 
     known = stock and ours and statistics.median(stock)
-    ratio = f"{statistics.median(ours) / statistics.median(stock):.2f}" if known and ours and stock else "-"
+    ratio = (
+        f"{statistics.median(ours) / statistics.median(stock):.2f}"
+        if known and ours and stock
+        else "-"
+    )
     return [name, cell(stock), cell(ours), ratio]
 
 

@@ -1,0 +1,94 @@
+"""Import hygiene, each in a fresh process: what is imported is imported for everybody."""
+
+from __future__ import annotations
+
+import json
+import pkgutil
+import subprocess
+import sys
+
+import pytest
+
+import ipyext.protocol
+
+PROTOCOL = [
+    module.name for module in pkgutil.walk_packages(ipyext.protocol.__path__, "ipyext.protocol.")
+]
+FOREIGN = (
+    "ipykernel",
+    "IPython",
+    "zmq",
+    "tornado",
+    "traitlets",
+    "jupyter_client",
+    "wrapt",
+    "debugpy",
+)
+
+
+def modules_after(code: str) -> set[str]:
+    """The modules that a fresh interpreter has imported for `code`, beyond its own."""
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            (
+                "import sys, json; before = set(sys.modules)\n"
+                f"{code}\n"
+                "print(json.dumps(sorted(set(sys.modules) - before)))"
+            ),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    return set(json.loads(done.stdout.splitlines()[-1]))
+
+
+def packages(modules: set[str]) -> set[str]:
+    return {name.split(".")[0] for name in modules}
+
+
+def test_importing_the_package_imports_nothing() -> None:
+    found = modules_after("import ipyext")
+    assert packages(found) & {*FOREIGN, "ipyext_patches"} == set()
+    assert {name for name in found if name.startswith("ipyext.")} == set()
+
+
+def test_there_are_protocol_modules() -> None:
+    assert len(PROTOCOL) >= 2
+
+
+@pytest.mark.parametrize("module", PROTOCOL)
+def test_protocol_modules_do_no_io(module: str) -> None:
+    found = modules_after(f"import {module}")
+    # `dataclasses` and `enum` import threads and sockets on no version of Python
+    assert packages(found) & {*FOREIGN, "threading", "socket", "asyncio", "ipyext_patches"} == set()
+
+
+def test_the_front_door_imports_no_target() -> None:
+    found = modules_after("import ipyext_patches")
+    assert packages(found) & {"ipykernel", "IPython", "zmq", "debugpy"} == set()
+    assert {name for name in found if name.startswith("ipyext_patches.targets")} == set()
+
+
+def test_the_version_check_imports_no_target() -> None:
+    found = modules_after(
+        "import ipyext_patches.versions as versions\n"
+        "versions.metadata.version = lambda name: '0.0.1'\n"
+        "class Shell: kernel = object()\n"
+        "from ipyext_patches import find_host, UnsupportedTargetError\n"
+        "try: find_host(Shell())\n"
+        "except UnsupportedTargetError as error: assert 'version 0.0.1' in str(error)\n"
+        "else: raise SystemExit('not refused')"
+    )
+    assert packages(found) & {"ipykernel", "IPython", "zmq", "debugpy"} == set()
+    assert {name for name in found if name.startswith("ipyext_patches.targets")} == set()
+
+
+def test_a_kernel_that_does_not_load_it_imports_nothing_of_it(start_kernel: object) -> None:
+    """It is installed beside every test; only %load_ext brings it in."""
+    wire = start_kernel().client()  # type: ignore[operator]
+    answer = wire.execute("import sys; print([m for m in sys.modules if m.startswith('ipyext')])")
+    assert answer.text() == "[]\n"

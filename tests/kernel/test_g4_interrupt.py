@@ -1,0 +1,247 @@
+"""G4: an interrupt reaches what the person means, and nothing else."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.wire import KernelProcess, Wire
+
+PROMPTLY = 5.0  # seconds; cells below never end by themselves, so any bound tells
+Stop = Callable[[Wire, KernelProcess, str], None]
+
+ENDLESS = {
+    "looping": "while True: pass",
+    "in short sleeps": "while True: time.sleep(0.01)",
+    "awaiting": "await asyncio.sleep(600)",
+    "awaiting a task": "await asyncio.create_task(asyncio.Event().wait())",
+    "in a shell command": "!sleep 600",
+    "in a subprocess": "import subprocess\nsubprocess.run(['sleep', '600'], check=True)",
+    "in a comprehension": "[1 for _ in iter(int, 1)]",
+    "in a generator": "def g():\n    while True: yield 1\nfor _ in g(): pass",
+    "in a magic": "%%time\nwhile True: pass",
+}
+
+
+def by_id(kernel: Wire, process: KernelProcess, child: str) -> None:
+    reply = kernel.control("interrupt_request", {"subshell_id": child})
+    assert reply == {"status": "ok"}
+
+
+def by_magic(kernel: Wire, process: KernelProcess, child: str) -> None:
+    assert kernel.execute("%subshell interrupt it").status == "ok"
+
+
+def by_api(kernel: Wire, process: KernelProcess, child: str) -> None:
+    assert kernel.execute("import ipyext; ipyext.interrupt('it')").status == "ok"
+
+
+def by_request(kernel: Wire, process: KernelProcess, child: str) -> None:
+    assert kernel.control("interrupt_request") == {"status": "ok"}
+
+
+def by_signal(kernel: Wire, process: KernelProcess, child: str) -> None:
+    process.signal(signal.SIGINT)
+
+
+WAYS = [by_id, by_magic, by_api, by_request, by_signal]
+ADDRESSED = [by_id, by_magic, by_api]
+GLOBAL = [by_request, by_signal]
+
+
+@pytest.fixture
+def it(kernel: Wire, child: str) -> str:
+    """A child named ``it``."""
+    return kernel.create("it")
+
+
+def ways(found: list[Stop]) -> Any:
+    return pytest.mark.parametrize("stop", found, ids=lambda stop: str(stop.__name__))
+
+
+def assert_interrupted(kernel: Wire, msg_id: str) -> None:
+    (answer,) = kernel.wait(msg_id, timeout=PROMPTLY)
+    assert answer.status == "error"
+    assert answer.content["ename"] == "KeyboardInterrupt"
+    assert [e["ename"] for e in answer.of("error")] == ["KeyboardInterrupt"]
+
+
+@ways(WAYS)
+def test_a_loop_in_a_child(kernel: Wire, it: str, process: KernelProcess, stop: Stop) -> None:
+    running = kernel.begin("while True: pass", subshell=it)
+    stop(kernel, process, it)
+    assert_interrupted(kernel, running)
+    assert kernel.execute("'alive'", subshell=it).result == "'alive'"
+    assert kernel.execute("'alive'").result == "'alive'"
+
+
+@pytest.mark.parametrize("doing", ENDLESS)
+def test_whatever_a_child_does(kernel: Wire, it: str, process: KernelProcess, doing: str) -> None:
+    running = kernel.begin(ENDLESS[doing], subshell=it)
+    by_id(kernel, process, it)
+    (answer,) = kernel.wait(running, timeout=PROMPTLY)
+    assert answer.status == "error" or "!" in ENDLESS[doing]  # a command ends, and the cell goes on
+    assert kernel.execute("'alive'", subshell=it).result == "'alive'"
+
+
+@ways(ADDRESSED)
+def test_one_child_of_two_while_main_is_idle(
+    kernel: Wire, it: str, child: str, process: KernelProcess, stop: Stop
+) -> None:
+    bystander = kernel.begin("go.wait(); 'unharmed'", subshell=child)
+    running = kernel.begin("while True: pass", subshell=it)
+    stop(kernel, process, it)
+    assert_interrupted(kernel, running)
+    kernel.execute("go.set()")
+    assert kernel.wait(bystander)[0].result == "'unharmed'"
+
+
+@ways([by_id])
+def test_a_child_while_main_is_busy(
+    kernel: Wire, it: str, child: str, process: KernelProcess, stop: Stop
+) -> None:
+    main = kernel.begin("while not go.is_set(): pass\n'unharmed'")
+    running = kernel.begin("while True: pass", subshell=it)
+    stop(kernel, process, it)
+    assert_interrupted(kernel, running)
+    kernel.execute("go.set()", subshell=child)
+    assert kernel.wait(main)[0].result == "'unharmed'"
+
+
+def test_a_child_by_the_magic_while_main_is_busy(kernel: Wire, it: str, child: str) -> None:
+    main = kernel.begin("while not go.is_set(): pass\n'unharmed'")
+    running = kernel.begin("while True: pass", subshell=it)
+    assert kernel.execute("%subshell interrupt it").status == "ok"
+    assert_interrupted(kernel, running)
+    kernel.execute("go.set()", subshell=child)
+    assert kernel.wait(main)[0].result == "'unharmed'"
+
+
+@ways(GLOBAL)
+def test_main_if_main_is_busy(
+    kernel: Wire, it: str, child: str, process: KernelProcess, stop: Stop
+) -> None:
+    bystander = kernel.begin("go.wait(); 'unharmed'", subshell=child)
+    main = kernel.begin("while True: pass")
+    stop(kernel, process, it)
+    assert_interrupted(kernel, main)
+    kernel.execute("go.set()")
+    assert kernel.wait(bystander)[0].result == "'unharmed'"
+
+
+@ways(GLOBAL)
+def test_every_busy_child_if_main_is_idle(
+    kernel: Wire, it: str, child: str, process: KernelProcess, stop: Stop
+) -> None:
+    running = [kernel.begin("while True: pass", subshell=shell) for shell in (child, it)]
+    stop(kernel, process, it)
+    for msg_id in running:
+        assert_interrupted(kernel, msg_id)
+
+
+@ways(GLOBAL)
+def test_an_idle_kernel_takes_no_harm(
+    kernel: Wire, it: str, process: KernelProcess, stop: Stop
+) -> None:
+    for _ in range(3):
+        stop(kernel, process, it)
+    assert kernel.execute("'alive'").result == "'alive'"
+    assert kernel.execute("'alive'", subshell=it).result == "'alive'"
+
+
+def test_main_in_an_await(kernel: Wire, child: str) -> None:
+    main = kernel.begin("await asyncio.sleep(600)")
+    kernel.control("interrupt_request")
+    (answer,) = kernel.wait(main, timeout=PROMPTLY)
+    assert answer.status == "error"
+    assert kernel.execute("'alive'").result == "'alive'"
+
+
+def test_main_by_the_api_from_a_child(kernel: Wire, child: str) -> None:
+    main = kernel.begin("while True: pass")
+    kernel.execute("import ipyext; ipyext.interrupt('main')", subshell=child)
+    assert_interrupted(kernel, main)
+
+
+def test_an_interrupt_can_be_caught(kernel: Wire, it: str, process: KernelProcess) -> None:
+    running = kernel.begin(
+        "try:\n    while True: time.sleep(0)\nexcept KeyboardInterrupt:\n    print('caught')\n"
+        "'goes on'",
+        subshell=it,
+    )
+    by_id(kernel, process, it)
+    (answer,) = kernel.wait(running, timeout=PROMPTLY)
+    assert (answer.text(), answer.result) == ("begun\ncaught\n", "'goes on'")
+
+
+def test_a_second_interrupt_reaches_code_that_caught_the_first(
+    kernel: Wire, it: str, process: KernelProcess
+) -> None:
+    running = kernel.begin(
+        "try:\n    while True: time.sleep(0)\nexcept KeyboardInterrupt:\n    print('caught')\n"
+        "while True: pass",
+        subshell=it,
+    )
+    by_id(kernel, process, it)
+    kernel.wait_for_text(running, "caught")
+    by_id(kernel, process, it)
+    assert_interrupted(kernel, running)
+
+
+def test_the_finally_of_an_interrupted_await_runs(
+    kernel: Wire, it: str, process: KernelProcess
+) -> None:
+    running = kernel.begin(
+        "try:\n    await asyncio.sleep(600)\nfinally:\n    print('finally')", subshell=it
+    )
+    by_id(kernel, process, it)
+    assert_interrupted(kernel, running)
+    assert kernel.answers[running].text() == "begun\nfinally\n"
+
+
+def test_background_tasks_survive_an_interrupt(
+    kernel: Wire, it: str, process: KernelProcess
+) -> None:
+    kernel.execute(
+        "async def background():\n    while not go.is_set(): await asyncio.sleep(0.01)\n"
+        "    done.set()\n"
+        "task = asyncio.get_running_loop().create_task(background())\nawait asyncio.sleep(0)",
+        subshell=it,
+    )
+    running = kernel.begin("await asyncio.sleep(600)", subshell=it)
+    by_id(kernel, process, it)
+    assert_interrupted(kernel, running)
+    assert kernel.execute("go.set(); done.wait(30)").result == "True"
+
+
+def test_what_is_queued_behind_an_interrupted_cell_is_aborted(
+    kernel: Wire, it: str, process: KernelProcess
+) -> None:
+    running = kernel.begin("while True: pass", subshell=it)
+    queued = [kernel.send_execute("1", subshell=it) for _ in range(3)]
+    by_id(kernel, process, it)
+    assert_interrupted(kernel, running)
+    assert {a.status for a in kernel.wait(*queued)} == {"aborted"}
+
+
+def test_many_interrupts_between_short_cells_end_no_shell(
+    kernel: Wire, it: str, process: KernelProcess
+) -> None:
+    for _ in range(50):
+        cell = kernel.send_execute("sum(range(1000))", subshell=it)
+        kernel.wait(kernel.send("interrupt_request", {"subshell_id": it}, channel="control"), cell)
+    assert kernel.execute("'alive'", subshell=it).result == "'alive'"
+    assert kernel.execute("'alive'").result == "'alive'"
+
+
+def test_an_interrupt_of_a_detached_cell(kernel: Wire, it: str) -> None:
+    kernel.execute("%%subshell it --detach --job job\ngo.set()\nwhile True: pass")
+    assert kernel.execute("go.wait(30)").result == "True"
+    kernel.execute("%subshell interrupt it")
+    answer = kernel.execute(
+        "try:\n    job.result(30)\nexcept BaseException as error:\n    print(type(error))"
+    )
+    assert "KeyboardInterrupt" in answer.text()

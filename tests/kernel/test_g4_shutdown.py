@@ -1,0 +1,124 @@
+"""G4: no child, whatever it does, keeps the process alive; and its cells get an answer first."""
+
+from __future__ import annotations
+
+import signal
+
+import pytest
+
+from tests.wire import KernelProcess, Wire
+
+SOON = 2.0  # seconds, of the guarantee
+CHILDREN = {
+    "none": None,
+    "idle": "pass",
+    "looping": "while True: pass",
+    "sleeping": "time.sleep(600)",
+    "awaiting": "await asyncio.sleep(600)",
+    "waiting for an event": "go.wait()",
+    "in a shell command": "!sleep 600",
+    "catching what stops it": (
+        "while True:\n    try:\n        go.wait()\n    except BaseException: pass"
+    ),
+    "asking": "input('? ')",
+    "printing": "while True: print('x' * 100)",
+    "with a thread": "threading.Thread(target=go.wait, daemon=True).start()",
+}
+
+
+@pytest.fixture(params=CHILDREN)
+def running(request: pytest.FixtureRequest, kernel: Wire, child: str) -> str | None:
+    """A cell that runs in a child, if there is any."""
+    code = CHILDREN[request.param]
+    if code is None:
+        kernel.delete(child)
+        return None
+    return kernel.begin(code, subshell=child, allow_stdin=True)
+
+
+def shut_down(kernel: Wire, channel: str = "control") -> str:
+    msg_id = kernel.send("shutdown_request", {"restart": False}, channel=channel)
+    kernel.expect_reply[msg_id] = False  # its idle may be lost with the process, as in stock
+    return msg_id
+
+
+def test_the_process_ends(kernel: Wire, process: KernelProcess, running: str | None) -> None:
+    msg_id = shut_down(kernel)
+    kernel.until(lambda: kernel.answers[msg_id].reply is not None)
+    assert kernel.answers[msg_id].content == {"status": "ok", "restart": False}
+    assert process.gone_within(SOON)
+    assert process.process.returncode == 0, process.log.read_text()
+
+
+def test_the_process_ends_by_a_request_on_shell(
+    kernel: Wire, process: KernelProcess, running: str | None
+) -> None:
+    msg_id = shut_down(kernel, "shell")
+    kernel.until(lambda: kernel.answers[msg_id].reply is not None)
+    if running is not None:
+        kernel.expect_reply[running] = False
+    assert process.gone_within(SOON)
+
+
+def test_running_and_queued_cells_are_answered_first(
+    kernel: Wire, child: str, process: KernelProcess
+) -> None:
+    running = kernel.begin("while True: pass", subshell=child)
+    queued = [kernel.send_execute("1", subshell=child) for _ in range(5)]
+    shut_down(kernel)
+    assert {a.status for a in kernel.wait(running, *queued)} == {"error"}
+    assert process.gone_within(SOON)
+
+
+def test_many_children_of_all_kinds(kernel: Wire, child: str, process: KernelProcess) -> None:
+    for code in CHILDREN.values():
+        if code is not None:
+            kernel.begin(code, subshell=kernel.create(), allow_stdin=True)
+    kernel.wait_for_input(1)
+    shut_down(kernel)
+    assert process.gone_within(SOON)
+
+
+def test_zombies(kernel: Wire, child: str, process: KernelProcess) -> None:
+    running = kernel.begin("time.sleep(600)", subshell=child)
+    kernel.delete(child)
+    kernel.wait(running)
+    shut_down(kernel)
+    assert process.gone_within(SOON)
+
+
+def test_terminate_with_a_looping_child(kernel: Wire, child: str, process: KernelProcess) -> None:
+    running = kernel.begin("while True: pass", subshell=child)
+    kernel.expect_reply[running] = False
+    process.signal(signal.SIGTERM)
+    assert process.gone_within(SOON)
+
+
+def test_exit_in_main_with_a_looping_child(
+    kernel: Wire, child: str, process: KernelProcess
+) -> None:
+    running = kernel.begin("while True: pass", subshell=child)
+    kernel.expect_reply[running] = False
+    leaving = kernel.send_execute("exit")
+    kernel.expect_reply[leaving] = False
+    assert process.gone_within(SOON)
+
+
+def test_atexit_functions_run(kernel: Wire, child: str, process: KernelProcess) -> None:
+    kernel.execute("import atexit, pathlib\natexit.register(pathlib.Path('left.txt').touch)")
+    kernel.begin("while True: pass", subshell=child)
+    left = process.file.parent / "left.txt"
+    shut_down(kernel)
+    assert process.gone_within(SOON)
+    assert left.exists()
+
+
+def test_nothing_on_standard_error_at_the_end(
+    kernel: Wire, child: str, process: KernelProcess
+) -> None:
+    kernel.begin("while True: pass", subshell=child)
+    shut_down(kernel)
+    assert process.gone_within(SOON)
+    log = process.log.read_text()
+    assert "Traceback" not in log
+    assert "Fatal" not in log

@@ -1,0 +1,91 @@
+"""Every notebook in notebooks/ runs from top to bottom, and shows what it says."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import nbclient
+import nbformat
+import pytest
+
+NOTEBOOKS = sorted((Path(__file__).parent.parent.parent / "notebooks").glob("*.ipynb"))
+
+# Text that must be in what a cell gives, by notebook and id of the cell.
+EXPECTED: dict[str, dict[str, list[str]]] = {
+    "subshells": {
+        "thread": ["'subshell-look'"],
+        "data": ["3"],
+        "append": ["4"],
+        "underscore": ["3"],
+        "watch": ["<Job 1 in watcher"],
+        "result": ["True"],
+        "list": ["main", "look", "watcher"],
+        "jobs": ["watcher", "done"],
+        "endless": ["<Job 2 in worker"],
+        "cancel": ["Job 2 was cancelled.", "'cancelled'"],
+        "delete": ["Deleted 1 subshell."],
+        "create": ["42"],
+        "labels": ["['main', 'look', 'watcher', 'helper']"],
+        "why": ["jupyter_client.session.Session.msg_id", "without a lock"],
+        "after": ["4"],
+    },
+}
+
+
+@pytest.fixture
+def this_python(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The name of a kernelspec for the stock kernel of the Python that runs the tests."""
+    spec = tmp_path / "share" / "kernels" / "this-python"
+    spec.mkdir(parents=True)
+    argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    (spec / "kernel.json").write_text(
+        json.dumps({"argv": argv, "display_name": "this Python", "language": "python"})
+    )
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "share"))
+    monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(tmp_path / "runtime"))
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
+    monkeypatch.setenv("PYDEVD_DISABLE_FILE_VALIDATION", "1")
+    return spec.name
+
+
+def text_of(cell: Any) -> str:
+    """All text that a cell gave."""
+    return "\n".join(
+        output.get("text") or output.get("data", {}).get("text/plain", "")
+        for output in cell.outputs
+    )
+
+
+def test_there_are_expectations_for_each() -> None:
+    assert {path.stem for path in NOTEBOOKS} == EXPECTED.keys()
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_stripped_and_valid(path: Path) -> None:
+    notebook = nbformat.read(path, as_version=nbformat.NO_CONVERT)
+    nbformat.validate(notebook)
+    assert (notebook.nbformat, notebook.nbformat_minor) == (4, 5)
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            assert cell.outputs == []
+            assert cell.execution_count is None
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_runs_and_shows_what_it_says(path: Path, this_python: str, tmp_path: Path) -> None:
+    notebook = nbformat.read(path, as_version=4)
+    client = nbclient.NotebookClient(
+        notebook,
+        kernel_name=this_python,
+        timeout=60,
+        startup_timeout=60,
+        resources={"metadata": {"path": str(tmp_path)}},
+    )
+    client.execute()
+    cells = {cell.id: cell for cell in notebook.cells if cell.cell_type == "code"}
+    for cell_id, texts in EXPECTED[path.stem].items():
+        for text in texts:
+            assert text in text_of(cells[cell_id]), f"cell {cell_id}: {cells[cell_id].outputs}"

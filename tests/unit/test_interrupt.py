@@ -1,0 +1,291 @@
+"""An interrupt reaches user code, and nothing but user code."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from ipyext.shells.interrupt import Gate, Interruptible, Reach
+
+ROUNDS = 2000
+
+
+@pytest.fixture
+def quick_switches() -> Iterator[None]:
+    """Threads take turns so often that an interrupt falls between any two bytecodes."""
+    former = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(former)
+
+
+def test_a_gate_takes_only_what_can_be_delivered() -> None:
+    """What each call does to the next one is the state machine of a gate."""
+    gate = Gate()
+    assert gate.interrupt() is Reach.NOTHING
+    with gate.work():
+        assert gate.interrupt() is Reach.WAITING
+        with pytest.raises(KeyboardInterrupt):
+            gate.open()  # it came before the code
+        assert gate.close() is False
+        gate.open()
+        assert gate.is_open
+        assert gate.close() is False
+        assert not gate.is_open
+        gate.suspend()
+        assert gate.interrupt() is Reach.SUSPENDED
+    assert gate.interrupt() is Reach.NOTHING
+
+
+def test_what_was_asked_of_one_piece_of_work_is_not_delivered_to_the_next() -> None:
+    gate = Gate()
+    with gate.work():
+        assert gate.interrupt() is Reach.WAITING
+    with gate.work():
+        gate.open()
+        gate.close()
+
+
+def test_closing_takes_back_what_was_not_delivered() -> None:
+    """The thread that owns the gate is suspended in a wait, where nothing can be delivered."""
+    gate = Gate()
+    opened, asked = threading.Event(), threading.Event()
+    outcome: list[Any] = []
+
+    def own() -> None:
+        try:
+            gate.open()
+            opened.set()
+            asked.wait(10)
+        except KeyboardInterrupt:
+            outcome.append("delivered inside")
+        finally:
+            outcome.append(gate.close())
+        try:
+            for _ in range(1000):
+                pass
+        except KeyboardInterrupt:
+            outcome.append("delivered outside")
+
+    thread = threading.Thread(target=own)
+    thread.start()
+    opened.wait(10)
+    assert gate.interrupt() is Reach.RAISED
+    asked.set()
+    thread.join(10)
+    assert "delivered outside" not in outcome
+    assert gate.interrupt() is Reach.NOTHING
+
+
+def test_an_interrupt_is_a_keyboard_interrupt_to_user_code() -> None:
+    gate = Gate()
+    opened = threading.Event()
+    caught: list[BaseException] = []
+
+    def own() -> None:
+        try:
+            gate.open()
+            opened.set()
+            while True:
+                pass
+        except KeyboardInterrupt as error:
+            caught.append(error)
+        finally:
+            gate.close()
+
+    thread = threading.Thread(target=own)
+    thread.start()
+    opened.wait(10)
+    assert gate.interrupt() is Reach.RAISED
+    thread.join(10)
+    assert not thread.is_alive()
+    assert type(caught[0]).__name__ == "KeyboardInterrupt"
+
+
+class Rounds:
+    """A thread that drives cells one after the other, and another one that interrupts all along."""
+
+    def __init__(self, awaits: bool, catches: bool) -> None:
+        self.awaits = awaits
+        self.catches = catches
+        self.gate = Gate()
+        self.current: Interruptible | None = None
+        self.done = threading.Event()
+        self.results: Counter[str] = Counter()
+        self.escaped: list[BaseException] = []
+
+    async def cell(self) -> str:
+        try:
+            total = 0
+            for number in range(60):
+                total += number
+            if self.awaits:
+                await asyncio.sleep(0)
+            for number in range(60):
+                total += number
+        except KeyboardInterrupt:
+            if self.catches:
+                return "caught"
+            raise
+        return "finished"
+
+    async def round(self) -> str:
+        self.current = running = Interruptible(self.cell(), self.gate)
+        try:
+            return str(await running.run(awaits=self.awaits))
+        except KeyboardInterrupt:
+            return "interrupted"
+        finally:
+            self.current = None
+
+    def work(self) -> None:
+        loop = asyncio.new_event_loop()
+        try:
+            for _ in range(ROUNDS):
+                with self.gate.work():
+                    result = loop.run_until_complete(self.round())
+                self.results[result] += 1
+                for _ in range(20):  # the engine's own code between two cells
+                    pass
+        except BaseException as error:
+            self.escaped.append(error)
+        finally:
+            loop.close()
+            self.done.set()
+
+    def interrupt(self) -> None:
+        while not self.done.is_set():
+            running = self.current
+            if self.gate.interrupt() is Reach.SUSPENDED and running is not None:
+                try:
+                    running.interrupt()
+                except RuntimeError:  # its loop is closed: the last round is over
+                    assert self.done.wait(10)
+
+
+@pytest.mark.usefixtures("quick_switches")
+@pytest.mark.parametrize("catches", [False, True], ids=["lets it through", "catches it"])
+@pytest.mark.parametrize("awaits", [False, True], ids=["plain", "awaits"])
+def test_it_never_lands_outside_user_code(awaits: bool, catches: bool) -> None:
+    rounds = Rounds(awaits, catches)
+    threads = [threading.Thread(target=rounds.work), threading.Thread(target=rounds.interrupt)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(100)
+        assert not thread.is_alive()
+    assert rounds.escaped == []
+    assert sum(rounds.results.values()) == ROUNDS
+    # It was tried: interrupts did arrive, and not in every cell.
+    assert rounds.results["interrupted"] + rounds.results["caught"] > 0
+    assert not rounds.gate.is_open
+
+
+def run(coroutine: Any) -> Any:
+    return asyncio.run(coroutine)
+
+
+async def outcome(running: Interruptible) -> Any:
+    """What a child does: a KeyboardInterrupt must not leave the task, it would end the loop."""
+    try:
+        return await running.run(awaits=True)
+    except KeyboardInterrupt:
+        return "interrupted"
+
+
+@pytest.mark.parametrize("awaits", [False, True])
+def test_results_and_errors_come_through(awaits: bool) -> None:
+    async def good() -> int:
+        return 42
+
+    async def bad() -> int:
+        raise ValueError("no")
+
+    async def drive(coroutine: Any) -> Any:
+        return await Interruptible(coroutine, Gate()).run(awaits=awaits)
+
+    assert run(drive(good())) == 42
+    with pytest.raises(ValueError, match="no"):
+        run(drive(bad()))
+
+
+def test_a_suspended_cell_gets_it_at_its_await_and_cleans_up() -> None:
+    events: list[str] = []
+
+    async def cell() -> None:
+        try:
+            await asyncio.Event().wait()
+        except KeyboardInterrupt:
+            events.append("interrupted")
+            raise
+        finally:
+            await asyncio.sleep(0)
+            events.append("cleaned up")
+
+    async def drive() -> Any:
+        running = Interruptible(cell(), Gate())
+        task = asyncio.ensure_future(outcome(running))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        running.interrupt()
+        return await task
+
+    assert run(drive()) == "interrupted"
+    assert events == ["interrupted", "cleaned up"]
+
+
+def test_a_suspended_cell_may_catch_it_and_go_on() -> None:
+    async def cell() -> str:
+        try:
+            await asyncio.Event().wait()
+        except KeyboardInterrupt:
+            await asyncio.sleep(0)
+            return "went on"
+        return "never"
+
+    async def drive() -> Any:
+        running = Interruptible(cell(), Gate())
+        task = asyncio.ensure_future(outcome(running))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        running.interrupt()
+        return await task
+
+    assert run(drive()) == "went on"
+
+
+def test_a_cancellation_of_its_own_is_no_interrupt() -> None:
+    async def cell() -> str:
+        inner = asyncio.ensure_future(asyncio.Event().wait())
+        inner.cancel()
+        try:
+            await inner
+        except asyncio.CancelledError:
+            return "cancelled"
+        return "never"
+
+    async def drive() -> Any:
+        return await Interruptible(cell(), Gate()).run(awaits=True)
+
+    assert run(drive()) == "cancelled"
+
+
+def test_an_interrupt_after_the_end_does_nothing() -> None:
+    async def cell() -> int:
+        return 1
+
+    async def drive() -> int:
+        running = Interruptible(cell(), Gate())
+        assert await running.run(awaits=True) == 1
+        running.interrupt()
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        return 2
+
+    assert run(drive()) == 2

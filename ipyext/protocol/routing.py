@@ -6,7 +6,8 @@ The rules, first match first:
 2. Comm messages: by the policy, see `comm_route`.
 3. A cell that starts with ``%%subshell``: to the child that it names, or to a fresh one.
 4. A cell of nothing but ``%subshell`` lines, while main is busy: to the service thread.
-5. While main is busy: read-only requests to the service thread, or answered on the spot.
+5. Shutdown: on the spot. While main is busy: read-only requests on the spot or to the service
+   thread.
 6. Everything else: to main.
 """
 
@@ -104,6 +105,8 @@ def route(msg_type: str, header: dict[str, Any], content: Any, view: View) -> Ro
         if isinstance(subshell_id, str) and view.is_child(subshell_id):
             return Route(Destination.CHILD, subshell_id)
         return Route(Destination.REFUSE, f"Unknown subshell_id {subshell_id!r}")
+    if msg_type == "shutdown_request":
+        return Route(Destination.INLINE)  # as on control: it waits for no cell
     code = content.get("code") if isinstance(content, dict) else None
     if msg_type == "execute_request" and isinstance(code, str):
         return _cell_route(code, view)

@@ -90,8 +90,12 @@ class Dispatcher:
             self._contexts.leave(token)
 
     async def inline(self, request: Request) -> None:
-        """Answer a quick, read-only request in the shell channel thread."""
-        await self._in_context(self._kernel.shell_handlers, request)
+        """Answer a quick, read-only request, or a shutdown, in the shell channel thread."""
+        kernel = self._kernel
+        shutdown = request.type == "shutdown_request"
+        await self._in_context(
+            kernel.control_handlers if shutdown else kernel.shell_handlers, request
+        )
 
     async def on_control(self, request: Request) -> None:
         """Answer in the control thread."""

@@ -123,6 +123,7 @@ class Host:
             *python.thread_changes(ledger, hooks),
             *python.blocking_changes(ledger, hooks),
             python.interval_change(),
+            python.thread_shutdown_change(hooks),
             *python.input_changes(ledger, hooks, stock),
             *ipython.changes(ledger, hooks, self.main, self._on_main_later),
             *ipython.magics_changes(MAGICS, self.main, magics),
@@ -169,9 +170,10 @@ class Host:
             changes.append(SetAttribute(START, stock, "start", start_and_take))
             changes.append(Action(SHELL, lambda: None, undo_channels))
         changes += [Action(p, lambda: None, lambda: None) for p in (CONTROL, STDIN)]
+        watch, patch_imported = figures.watch_change(ledger, hooks)
+        changes.append(watch)
         ledger.apply(changes)
-        python.at_thread_shutdown(ledger, hooks)
-        figures.watch(ledger, hooks)
+        patch_imported()
 
     def _channels_class(self) -> Any:
         if self.lane == 5:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import functools
+import importlib.util
+import sys
+import threading
 from collections import OrderedDict
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Callable, Iterator, MutableMapping
 from typing import Any
 
-import wrapt
-
-from ipyext_patches.ledger import Ledger, SetAttribute
+from ipyext_patches.ledger import Action, Change, Ledger, SetAttribute
 from ipyext_patches.ports import Hooks
 from ipyext_patches.spec import Patch
 
@@ -26,6 +27,13 @@ INLINE = Patch(
     what="Every shell has its own list of figures to draw at the end of its cell.",
     why="One flag says for all shells whether there is something to draw.",
     upstream="matplotlib_inline/backend_inline.py flush_figures",
+)
+WATCH = Patch(
+    id="figures.watch",
+    target="sys.meta_path",
+    what="Notices when matplotlib is imported, and patches it then.",
+    why="Importing it ourselves would cost a second that most kernels never need.",
+    upstream="Python import system",
 )
 BACKENDS = ("matplotlib_inline.backend_inline", "ipykernel.pylab.backend_inline")
 
@@ -112,8 +120,40 @@ class ShellShow:
         self._set("_to_draw", value)
 
 
-def watch(ledger: Ledger, hooks: Hooks) -> None:
-    """Patch matplotlib now if it is imported, else as soon as it is, while we are loaded."""
+class _ImportWatch:
+    """A finder that calls `hooks[name](module)` after a module was imported. Finds nothing itself.
+
+    wrapt has post-import hooks, but no way to take the finder out of `sys.meta_path` again.
+    """
+
+    def __init__(self, hooks: dict[str, Callable[[Any], None]]) -> None:
+        self._hooks = hooks
+        self._local = threading.local()
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
+        hook = self._hooks.get(name)
+        if hook is None or getattr(self._local, "asking", False):
+            return None
+        self._local.asking = True
+        try:
+            spec = importlib.util.find_spec(name)
+        finally:
+            self._local.asking = False
+        if spec is None or spec.loader is None:
+            return None
+        loader: Any = spec.loader
+        execute = loader.exec_module
+
+        def exec_module(module: Any) -> None:
+            execute(module)
+            hook(module)
+
+        loader.exec_module = exec_module
+        return spec
+
+
+def watch_change(ledger: Ledger, hooks: Hooks) -> tuple[Change, Callable[[], None]]:
+    """Patch matplotlib as soon as it is imported; the function patches what is imported already."""
 
     def pyplot(module: Any) -> None:
         if ledger.switch.on:
@@ -125,6 +165,21 @@ def watch(ledger: Ledger, hooks: Hooks) -> None:
             show = ShellShow(hooks, module.show)
             ledger.apply([SetAttribute(INLINE, module, "show", show)])
 
-    wrapt.register_post_import_hook(pyplot, "matplotlib._pylab_helpers")
-    for backend in BACKENDS:
-        wrapt.register_post_import_hook(inline, backend)
+    wanted: dict[str, Callable[[Any], None]] = {
+        "matplotlib._pylab_helpers": pyplot,
+        **dict.fromkeys(BACKENDS, inline),
+    }
+    finder: Any = _ImportWatch(wanted)
+
+    def insert() -> None:
+        sys.meta_path.insert(0, finder)
+
+    def remove() -> None:
+        sys.meta_path[:] = [found for found in sys.meta_path if found is not finder]
+
+    def imported() -> None:
+        for name, hook in wanted.items():
+            if name in sys.modules:
+                hook(sys.modules[name])
+
+    return Action(WATCH, insert, remove), imported

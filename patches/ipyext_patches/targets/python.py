@@ -79,6 +79,16 @@ POPEN = Patch(
     upstream="Lib/subprocess.py",
     shape=function("args"),
 )
+THREAD_SHUTDOWN = Patch(
+    id="threads.shutdown",
+    target="threading._register_atexit",
+    what="The engine learns when main's code has ended.",
+    why=(
+        "Python then waits for every thread that is no daemon, before `atexit`: one that a "
+        "subshell's cell has started could keep the process alive."
+    ),
+    upstream="Lib/threading.py _shutdown",
+)
 SWITCH_INTERVAL = Patch(
     id="gil.switch-interval",
     target="sys.setswitchinterval",
@@ -267,14 +277,21 @@ def interval_change() -> Change:
     return Action(SWITCH_INTERVAL, do, undo)
 
 
-def at_thread_shutdown(ledger: Ledger, hooks: Hooks) -> None:
-    """Tell the engine when main has ended, while we are loaded.
+def thread_shutdown_change(hooks: Hooks) -> Change:
+    """Tell the engine when main has ended, while we are loaded."""
+    module: Any = threading
+    former: list[Any] = []
 
-    `atexit` comes too late: it runs after Python has waited for all threads that are no daemons.
-    """
+    def do() -> None:
+        former[:] = module._threading_atexits
+        module._register_atexit(hooks.main_ended)
 
-    def ended() -> None:
-        if ledger.switch.on:
-            hooks.main_ended()
+    def undo() -> None:
+        known = {id(entry) for entry in former}
+        module._threading_atexits[:] = [
+            entry
+            for entry in module._threading_atexits
+            if id(entry) in known or getattr(entry, "func", None) != hooks.main_ended
+        ]
 
-    threading._register_atexit(ended)  # type: ignore[attr-defined]
+    return Action(THREAD_SHUTDOWN, do, undo)

@@ -252,13 +252,16 @@ class Interruptible:
         Raises:
             KeyboardInterrupt: the interrupt hit code that did not catch it.
         """
-        if not awaits:
-            return await _Steps(self._coroutine, self._gate, self._exception)
-        self._task = asyncio.ensure_future(self._guarded())
-        outcome, error = await self._task
-        if error is not None:
-            raise error
-        return outcome
+        try:
+            if not awaits:
+                return await _Steps(self._coroutine, self._gate, self._exception)
+            self._task = asyncio.ensure_future(self._guarded())
+            outcome, error = await self._task
+            if error is not None:
+                raise error
+            return outcome
+        finally:
+            self._coroutine.close()  # nothing, unless it was stopped before it had begun
 
     async def _guarded(self) -> tuple[Any, BaseException | None]:
         # A KeyboardInterrupt that leaves a task would end the thread's event loop.

@@ -198,8 +198,10 @@ def test_requests_to_a_stock_subshell_around_load_and_unload(probed: Kernel) -> 
     assert probed.ask("seen") == list(range(60))
     probed.wire.control("delete_subshell_request", {"subshell_id": made})
     # Cells of main and of a stock subshell overlapped, and the stock kernel itself then leaves its
-    # own input() in place: each of the two saved and restored what the other one had put there.
-    probed.assert_stock("builtins['input']", "getpass['getpass']")
+    # own input() and IPython 9's own write() in place: each shell put back what it had found.
+    probed.assert_stock(
+        "builtins['input']", "getpass['getpass']", "sys.stdout.write", "sys.stderr.write"
+    )
 
 
 @stock_subshells

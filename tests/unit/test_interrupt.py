@@ -13,7 +13,8 @@ import pytest
 
 from ipyext.shells.interrupt import Gate, Interruptible, Reach
 
-ROUNDS = 2000
+ROUNDS = 2000  # at least, and as many as it takes until so many of them were interrupted:
+HITS = 200
 
 
 @pytest.fixture
@@ -120,6 +121,14 @@ class Rounds:
         self.results: Counter[str] = Counter()
         self.escaped: list[BaseException] = []
 
+    @property
+    def rounds(self) -> int:
+        return sum(self.results.values())
+
+    @property
+    def hits(self) -> int:
+        return self.results["interrupted"] + self.results["caught"]
+
     async def cell(self) -> str:
         try:
             total = 0
@@ -147,7 +156,7 @@ class Rounds:
     def work(self) -> None:
         loop = asyncio.new_event_loop()
         try:
-            for _ in range(ROUNDS):
+            while self.rounds < ROUNDS or self.hits < HITS:
                 with self.gate.work():
                     result = loop.run_until_complete(self.round())
                 self.results[result] += 1
@@ -172,7 +181,12 @@ class Rounds:
 @pytest.mark.usefixtures("quick_switches")
 @pytest.mark.parametrize("catches", [False, True], ids=["lets it through", "catches it"])
 @pytest.mark.parametrize("awaits", [False, True], ids=["plain", "awaits"])
-def test_it_never_lands_outside_user_code(awaits: bool, catches: bool) -> None:
+def test_it_never_lands_outside_user_code(
+    monkeypatch: pytest.MonkeyPatch, awaits: bool, catches: bool
+) -> None:
+    # Python drops an exception that lands in a weak reference's callback or in __del__, wherever
+    # those happen to run; the interrupt is lost then, but it hit nothing else.
+    monkeypatch.setattr(sys, "unraisablehook", lambda unraisable: None)
     rounds = Rounds(awaits, catches)
     threads = [threading.Thread(target=rounds.work), threading.Thread(target=rounds.interrupt)]
     for thread in threads:
@@ -181,9 +195,8 @@ def test_it_never_lands_outside_user_code(awaits: bool, catches: bool) -> None:
         thread.join(100)
         assert not thread.is_alive()
     assert rounds.escaped == []
-    assert sum(rounds.results.values()) == ROUNDS
-    # It was tried: interrupts did arrive, and not in every cell.
-    assert rounds.results["interrupted"] + rounds.results["caught"] > 0
+    assert rounds.rounds >= ROUNDS
+    assert rounds.hits >= HITS
     assert not rounds.gate.is_open
 
 

@@ -280,18 +280,14 @@ def interval_change() -> Change:
 def thread_shutdown_change(hooks: Hooks) -> Change:
     """Tell the engine when main has ended, while we are loaded."""
     module: Any = threading
-    former: list[Any] = []
+    ours: list[Any] = []
 
     def do() -> None:
-        former[:] = module._threading_atexits
         module._register_atexit(hooks.main_ended)
+        ours[:] = module._threading_atexits[-1:]  # what stands for it differs between Pythons
 
     def undo() -> None:
-        known = {id(entry) for entry in former}
-        module._threading_atexits[:] = [
-            entry
-            for entry in module._threading_atexits
-            if id(entry) in known or getattr(entry, "func", None) != hooks.main_ended
-        ]
+        entries = module._threading_atexits
+        entries[:] = [entry for entry in entries if not ours or entry is not ours[0]]
 
     return Action(THREAD_SHUTDOWN, do, undo)

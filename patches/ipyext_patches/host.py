@@ -53,6 +53,7 @@ class Host:
         self._channels: Any = None
         self._display_pub = main.display_pub
         self._sink: Any = None
+        self._at_start: list[Callable[[], Any]] = []
         self._released = threading.Event()
         self._on_released: Callable[[], None] = lambda: None
 
@@ -166,6 +167,8 @@ class Host:
                 start()
                 if ledger.switch.on:
                     channels.take()
+                    for function in self._at_start:
+                        function()
 
             changes.append(SetAttribute(START, stock, "start", start_and_take))
             changes.append(Action(SHELL, lambda: None, undo_channels))
@@ -271,7 +274,7 @@ class Host:
         if self.started:
             call_soon(self.kernel.io_loop.asyncio_loop, function)
         else:
-            function()
+            self._at_start.append(function)
 
     def own_sigint(self) -> None:
         """Within a request of main, SIGINT is ours as well: after `pre_handler_hook`. Main."""

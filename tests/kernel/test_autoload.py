@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import LANE
 from tests.wire import KernelProcess, Wire
 
 Start = Callable[..., KernelProcess]
@@ -151,10 +152,12 @@ def test_an_extension_loaded_before_it(start_kernel: Start, tmp_path: Path) -> N
 def test_requests_that_wait_while_the_kernel_starts(start_kernel: Start, tmp_path: Path) -> None:
     """What is published may come before the subscription; replies wait for their client."""
     kernel = by_ext(start_kernel, tmp_path).connect()
+    # ipykernel 7 itself loses control requests that come before its control thread is ready.
+    channels = ("shell",) if LANE == 7 else ("shell", "control")
     sent = [
         kernel.send("kernel_info_request", channel=channel)
         for _ in range(30)
-        for channel in ("shell", "control")
+        for channel in channels
     ]
     kernel.until(lambda: all(kernel.answers[m].reply is not None for m in sent), what="replies")
     assert {kernel.answers[msg_id].status for msg_id in sent} == {"ok"}

@@ -123,8 +123,11 @@ class MovedSocket:
         self._outer: Any = None
         self.new: ZMQStream | None = None
 
-    def move(self) -> None:
-        """Afterwards `loop` owns the ROUTER and calls `on_recv` for what comes in."""
+    def move(self, adopted: Callable[[SharedStream], None]) -> None:
+        """Afterwards `loop` owns the ROUTER and calls `on_recv` for what comes in.
+
+        `adopted` gets the new stream before the first message is taken in.
+        """
         self._old.flush(zmq.POLLOUT)
         context = self.router.context
         self._inner, outer = context.socket(zmq.PAIR), context.socket(zmq.PAIR)
@@ -132,7 +135,7 @@ class MovedSocket:
         self._inner.bind(address)
         outer.connect(address)
         self._swap(self._inner)
-        self._loop.ask(lambda: self._adopt(outer))
+        self._loop.ask(lambda: self._adopt(outer, adopted))
 
     def restore(self) -> None:
         """Afterwards the old stream owns the ROUTER again; nothing that came in is lost."""
@@ -158,11 +161,12 @@ class MovedSocket:
         stream.io_loop.add_handler(socket, stream._handle_events, stream.io_loop.READ)
         stream._rebuild_io_state()
 
-    def _adopt(self, outer: Any) -> None:
+    def _adopt(self, outer: Any, adopted: Callable[[SharedStream], None]) -> None:
         io_loop = self._loop.io_loop
         self.new = new = ZMQStream(self.router, io_loop)
         self._outer = ZMQStream(outer, io_loop)
         self._outer.on_recv(self._forward, copy=False)
+        adopted(SharedStream(new, self._loop))
         new.on_recv(self._on_recv, copy=False)
 
     def _forward(self, frames: Any) -> None:
@@ -226,8 +230,8 @@ class Channels:
 
     def _take_control(self) -> None:
         self._control = BorrowedCallback(self.kernel.control_stream, self.hooks.control_message)
-        self.control_loop.ask(self._control.install)
         self.control = SharedStream(self.kernel.control_stream, self.control_loop)
+        self.control_loop.ask(self._control.install)
 
     def _give_back_control(self) -> None:
         self.control_loop.ask(self._control.restore)
@@ -252,9 +256,10 @@ class MovedShellChannels(Channels):
 
     def _take_shell(self) -> None:
         self._moved = MovedSocket(self.stream, self.shell_loop, self.hooks.shell_message)
-        self._moved.move()
-        assert self._moved.new is not None
-        self.shell = SharedStream(self._moved.new, self.shell_loop)
+        self._moved.move(self._set_shell)
+
+    def _set_shell(self, stream: SharedStream) -> None:
+        self.shell = stream
 
     def _give_back_shell(self) -> None:
         self._moved.restore()

@@ -30,9 +30,10 @@ class Ipykernel5Channels(MovedShellChannels):
     def _take_control(self) -> None:
         stream = self.kernel.control_stream
         self._control_moved = MovedSocket(stream, self.control_loop, self.hooks.control_message)
-        self._control_moved.move()
-        assert self._control_moved.new is not None
-        self.control = SharedStream(self._control_moved.new, self.control_loop)
+        self._control_moved.move(self._set_control)
+
+    def _set_control(self, stream: SharedStream) -> None:
+        self.control = stream
 
     def _give_back_control(self) -> None:
         self._control_moved.restore()

@@ -57,9 +57,8 @@ class Extension:
     def _at_exit(self) -> None:
         self.engine.closing = True
         self.engine.parent.drain()
-        self.engine.abandon_children()
-        self.host.finish_threads()
-        self.close()
+        self.engine.abandon()
+        self.host.leave()
 
     def close(self) -> None:
         """Give the stock kernel back. See `Host.close` for what may be left until main is free."""
@@ -67,7 +66,7 @@ class Extension:
         configurables = self._main.configurables
         configurables[:] = [found for found in configurables if found is not self.config]
         self.engine.closing = True
-        self.engine.abandon_children()
+        self.engine.retire()
         self.host.on_released(self._stop_threads)
         self.host.close()
 

@@ -143,6 +143,12 @@ class ChildShell(Shell):
         self.interrupt()
         self._wake()
 
+    def retire(self) -> None:
+        """Take nothing in any more; end the thread when what was queued is done. Any thread."""
+        with self._lock:
+            self.closed = True
+        self._wake()
+
     def stop_after_current(self) -> None:
         """End the thread when what runs has ended by itself. `close` first. Any thread."""
         self._wake()

@@ -10,6 +10,7 @@ from __future__ import annotations
 import inspect
 import os
 import socket
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import psutil
@@ -21,24 +22,35 @@ if TYPE_CHECKING:
     from ipyext.shells.engine import Engine
 
 
+Handler = Callable[[Any, Any, Any], Any]
+
+
 class ControlHandlers:
     """Entries for the kernel's `control_handlers`, in its calling convention."""
 
     def __init__(self, engine: Engine, stock: dict[str, Any]) -> None:
         self._engine = engine
         self._stock_shutdown = stock["shutdown_request"]
-        self.table = {
-            name: getattr(self, name)
-            for name in (
-                "create_subshell_request",
-                "delete_subshell_request",
-                "list_subshell_request",
-                "interrupt_request",
-                "shutdown_request",
-            )
-        }
+        names = [
+            "create_subshell_request",
+            "delete_subshell_request",
+            "list_subshell_request",
+            "interrupt_request",
+            "shutdown_request",
+        ]
         if "usage_request" not in stock:  # ipykernel 5
-            self.table["usage_request"] = self.usage_request
+            names.append("usage_request")
+        self.table = {name: self._entry(getattr(self, name), stock.get(name)) for name in names}
+
+    def _entry(self, ours: Handler, stock: Handler | None) -> Handler:
+        """`ours`, or once unloaded the stock entry: another's wrapper may hold on to it."""
+
+        def handler(stream: Any, ident: Any, parent: Any) -> Any:
+            if not self._engine.closing:
+                return ours(stream, ident, parent)
+            return None if stock is None else stock(stream, ident, parent)
+
+        return handler
 
     def _send(self, stream: Any, ident: Any, parent: Any, content: dict[str, Any]) -> None:
         reply_type = contents.reply_type(parent["header"]["msg_type"])
@@ -88,7 +100,7 @@ class ControlHandlers:
     async def shutdown_request(self, stream: Any, ident: Any, parent: Any) -> None:
         """Shut down as the stock kernel does, and let no child keep the process alive."""
         self._engine.exit_guard.start()
-        self._engine.abandon_children()
+        self._engine.abandon()
         result = self._stock_shutdown(stream, ident, parent)
         if inspect.isawaitable(result):
             await result

@@ -465,26 +465,26 @@ class Engine:
 
     # -- the end -------------------------------------------------------------------------------
 
-    def abandon_children(self) -> None:
-        """Delete every child, and the helpers, without waiting for their code. Any thread."""
+    def retire(self) -> None:
+        """Delete every child without waiting for its code; helpers finish what they have begun.
+
+        Any thread.
+        """
         self.culler.stop()
         for child in self.registry.all():
-            self._abandon(child)
+            self.delete(child)
+        for helper in self._give_up_helpers():
+            helper.retire()
+
+    def abandon(self) -> None:
+        """The process ends: delete every child, and the helpers. Any thread."""
+        self.culler.stop()
+        for child in self.registry.all():
+            self.delete(child)
+        for helper in self._give_up_helpers():
+            self.registry.end(helper)
+
+    def _give_up_helpers(self) -> list[ChildShell]:
         with self._helpers_lock:
             helpers, self._helpers = list(self._helpers.values()), {}
-        for helper in helpers:
-            self._abandon(helper)
-
-    def _abandon(self, child: ChildShell) -> None:
-        current = self.contexts.current()
-        if self.registry.get(str(child.id)) is child:
-            self.registry.delete(child, from_within=current)
-            return
-        for item in child.close():
-            item.delete(child.label)
-        if child.current is not None and child.current is current:
-            child.stop_after_current()
-            return
-        if child.current is not None:
-            child.current.delete(child.label)
-        child.stop()
+        return helpers

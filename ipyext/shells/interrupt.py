@@ -109,8 +109,8 @@ class Gate:
                         _set_async_exception(self._thread_id, None)
                         self._delivery = None
                 return pending
-            except KeyboardInterrupt:  # it arrived in these very lines
-                self._pending = False
+            except KeyboardInterrupt:
+                continue  # it arrived in these very lines; another may be on its way already
 
     def suspend(self) -> None:
         """The code awaits something."""

@@ -146,8 +146,11 @@ class Registry:
         interrupted, and what it still prints is dropped. `from_within` is the request that asks
         for it, if it runs in this very child: that one is left to end by itself.
         """
-        if not self.remove(child):
-            return
+        if self.remove(child):
+            self.end(child, from_within=from_within)
+
+    def end(self, child: ChildShell, *, from_within: Any = None) -> None:
+        """End a child that is in no table any more; else as `delete`."""
         label = child.label
         queued = child.close()
         current = child.current

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
 from ipyext_patches import versions
@@ -92,6 +93,30 @@ class Host:
         Raises:
             UnsupportedTargetError, PatchConflictError: nothing is changed.
         """
+        stock = self.kernel
+        try:
+            if shell_loop is None:
+                thread = stock.shell_channel_thread
+                shell_loop = LoopCalls(thread.io_loop, thread)
+            if control_loop is None:
+                control_loop = LoopCalls(stock.control_thread.io_loop, stock.control_thread)
+            self._channels = self._channels_class()(stock, hooks, shell_loop, control_loop)
+            changes = [
+                *self._changes(hooks, handlers, magics, completers),
+                *self._channel_changes(),
+            ]
+        except (AttributeError, KeyError) as error:  # a target that is not there at all
+            raise UnsupportedTargetError(
+                "something in this kernel",
+                f"missing ({error})",
+                "kernels that have it",
+                "Another extension may have changed it: load ipyext first, or report this.",
+            ) from error
+        self._ledger.apply(changes)
+
+    def _changes(
+        self, hooks: Hooks, handlers: dict[str, Any], magics: Any, completers: dict[str, Any]
+    ) -> Iterator[Change]:
         from ipyext_patches.targets import (
             capture,
             figures,
@@ -102,81 +127,68 @@ class Host:
             output,
             python,
         )
-        from ipyext_patches.targets.channels import CONTROL, SHELL, START, STDIN
 
-        stock = self.kernel
-        if shell_loop is None:
-            thread = stock.shell_channel_thread
-            shell_loop = LoopCalls(thread.io_loop, thread)
-        if control_loop is None:
-            control_loop = LoopCalls(stock.control_thread.io_loop, stock.control_thread)
-        self._channels = channels = self._channels_class()(stock, hooks, shell_loop, control_loop)
-        self.messages = messages.Reader(self.session)
-        ledger = self._ledger
-        manager = self.main.history_manager
+        stock, main, ledger = self.kernel, self.main, self._ledger
+        manager = main.history_manager
         if manager is not None and manager.enabled and str(manager.hist_file) != ":memory:":
             self._sink = history.HistorySink(str(manager.hist_file))
-        changes: list[Change] = [
-            *messages.changes(ledger),
-            *capture.changes(ledger, hooks),
-            *history.changes(ledger, hooks, stock),
-            *output.changes(ledger, hooks, stock.iopub_thread),
-            *python.thread_changes(ledger, hooks),
-            *python.blocking_changes(ledger, hooks),
-            python.interval_change(),
-            python.thread_shutdown_change(hooks),
-            *python.input_changes(ledger, hooks, stock),
-            *ipython.changes(ledger, hooks, self.main, self._on_main_later),
-            *ipython.magics_changes(MAGICS, self.main, magics),
-            *ipython.parse_changes(ledger, self.main),
-            *ipython.interrupt_changes(hooks, stock, self.main),
-            *ipython.completer_changes(MAGICS, self.main, completers),
-            *kernel.changes(ledger, hooks, stock, self.lane),
-            *(SetItem(HANDLERS, stock.control_handlers, k, v) for k, v in handlers.items()),
-        ]
+        yield from messages.changes(ledger)
+        yield from capture.changes(ledger, hooks)
+        yield from history.changes(ledger, hooks, stock)
+        yield from output.changes(ledger, hooks, stock.iopub_thread)
+        yield from python.thread_changes(ledger, hooks)
+        yield from python.blocking_changes(ledger, hooks)
+        yield python.interval_change()
+        yield python.thread_shutdown_change(hooks)
+        yield from python.input_changes(ledger, hooks, stock)
+        yield from ipython.changes(ledger, hooks, main, self._after_this_cell)
+        yield from ipython.magics_changes(MAGICS, main, magics)
+        yield from ipython.parse_changes(ledger, main)
+        yield from ipython.interrupt_changes(hooks, stock, main)
+        yield from ipython.completer_changes(MAGICS, main, completers)
+        yield from kernel.changes(ledger, hooks, stock, self.lane)
+        for name, handler in handlers.items():
+            yield SetItem(HANDLERS, stock.control_handlers, name, handler)
         if self.has_shell_channel_thread:
             from ipyext_patches.targets import ipykernel_7
 
-            changes += ipykernel_7.changes(ledger, hooks, stock)
+            yield from ipykernel_7.changes(ledger, hooks, stock)
+        yield from figures.changes(ledger, hooks)
         self._sigint = sigint = python.Sigint(hooks, stock)
-        changes.append(
-            Action(
-                python.SIGINT,
-                lambda: self.on_main(sigint.install),
-                lambda: self.on_main(sigint.remove),
-            )
+        yield Action(
+            python.SIGINT,
+            lambda: self.on_main(sigint.install),
+            lambda: self.on_main(sigint.remove),
         )
 
-        def give_back() -> None:
-            channels.give_back()
-            self._released.set()
-            self._on_released()
+    def _channel_changes(self) -> Iterator[Change]:
+        """Last: from here on messages come to us."""
+        from ipyext_patches.targets.channels import CONTROL, SHELL, START, STDIN
 
-        def undo_channels() -> None:
-            if channels.needs_main and channels.taken:
-                self.on_main(give_back)
+        stock, channels = self.kernel, self._channels
+
+        def undo() -> None:
+            if channels.taken and channels.needs_main:
+                self.on_main(self._give_back)
             else:
-                give_back()
+                self._give_back()
 
         if self.started:
-            changes.append(Action(SHELL, channels.take, undo_channels))
+            yield Action(SHELL, channels.take, undo)
         else:
             start = stock.start
 
             def start_and_take() -> None:
                 start()
-                if ledger.switch.on:
+                if self._ledger.switch.on:
                     channels.take()
                     for function in self._at_start:
                         function()
 
-            changes.append(SetAttribute(START, stock, "start", start_and_take))
-            changes.append(Action(SHELL, lambda: None, undo_channels))
-        changes += [Action(p, lambda: None, lambda: None) for p in (CONTROL, STDIN)]
-        watch, patch_imported = figures.watch_change(ledger, hooks)
-        changes.append(watch)
-        ledger.apply(changes)
-        patch_imported()
+            yield SetAttribute(START, stock, "start", start_and_take)
+            yield Action(SHELL, lambda: None, undo)
+        for patch in (CONTROL, STDIN):
+            yield Action(patch, lambda: None, lambda: None)
 
     def _channels_class(self) -> Any:
         if self.lane == 5:
@@ -194,18 +206,44 @@ class Host:
     def close(self) -> None:
         """Take every change back. Any thread but the control and shell channel threads.
 
-        Attributes and tables are stock when it returns. The sockets of ipykernel 5 and 6 go back
-        to main, so they do as soon as main is free; `wait_released` tells.
+        Attributes and tables are stock when it returns. The sockets of ipykernel 5 and 6, and the
+        stdin socket of 7, go back to main, so they do as soon as main is free; `wait_released`
+        tells.
         """
-        self._ledger.revert()
-        if self._sink is not None:
-            self._sink.close()
+        from ipyext_patches.targets import output
 
-    def finish_threads(self) -> None:
-        """The process ends: end the threads that own the sockets. Main thread."""
+        try:
+            self._ledger.revert()
+        finally:
+            output.settle(self._channels.hooks, self._display_pub)
+            if self._sink is not None:
+                self._sink.close()
+
+    def _give_back(self) -> None:
+        if not self._channels.taken:
+            self._release()
+            return
+        self._channels.give_back()
+        self.on_main(self._release)
+
+    def _release(self) -> None:
+        if self._channels.taken:
+            self._channels.give_back_stdin()
+        self._released.set()
+        self._on_released()
+
+    def leave(self) -> None:
+        """The process ends: end the threads that own the sockets and give those back. Main thread.
+
+        The changes stay: without them, what children still print would reach sockets that
+        ipykernel is about to close.
+        """
         if self._channels is not None:
             self._channels.shell_loop.finish()
             self._channels.control_loop.finish()
+            self._give_back()
+        if self._sink is not None:
+            self._sink.close()
 
     def wait_released(self, timeout: float | None = None) -> bool:
         """Wait until the sockets are the stock kernel's again."""
@@ -227,11 +265,12 @@ class Host:
 
     def read(self, frames: Frames) -> tuple[list[bytes], Message]:
         """See `messages.Reader.read`."""
-        return self.messages.read(frames)
+        found: tuple[list[bytes], Message] = self._channels.reader.read(frames)
+        return found
 
     def unpack(self, content: Any) -> Any:
         """See `messages.Reader.unpack`."""
-        return self.messages.unpack(content)
+        return self._channels.reader.unpack(content)
 
     def publish(self, msg_type: str, content: Message, parent: Message) -> None:
         """Send on iopub. Any thread."""
@@ -270,11 +309,15 @@ class Host:
         else:
             call_soon(self.kernel.io_loop.asyncio_loop, function)
 
-    def _on_main_later(self, function: Callable[[], Any]) -> None:
-        if self.started:
-            call_soon(self.kernel.io_loop.asyncio_loop, function)
-        else:
+    def _after_this_cell(self, function: Callable[[], Any]) -> None:
+        if not self.started:
             self._at_start.append(function)
+            return
+        try:  # also a subshell's that ipykernel 7 made itself
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            loop = self.kernel.io_loop.asyncio_loop
+        call_soon(loop, function)
 
     def own_sigint(self) -> None:
         """Within a request of main, SIGINT is ours as well: after `pre_handler_hook`. Main."""

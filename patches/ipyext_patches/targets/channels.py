@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Any
 
 import zmq
@@ -12,6 +13,7 @@ from zmq.eventloop.zmqstream import ZMQStream
 from ipyext_patches.loops import LoopCalls, call_soon
 from ipyext_patches.ports import Frames, Hooks, LoopPort
 from ipyext_patches.spec import Patch
+from ipyext_patches.targets.messages import Reader
 
 SHELL = Patch(
     id="channels.shell",
@@ -188,13 +190,17 @@ class MovedSocket:
 
 
 class Channels:
-    """One kernel's sockets. `take` and `give_back` run on main where `needs_main` says so."""
+    """One kernel's sockets.
+
+    `give_back_stdin` runs on main, and where `needs_main` says so `take` and `give_back` as well.
+    """
 
     needs_main = True
 
     def __init__(self, kernel: Any, hooks: Hooks, shell: LoopPort, control: LoopPort) -> None:
         self.kernel = kernel
         self.hooks = hooks
+        self.reader = Reader(kernel.session)
         self.shell_loop = shell
         self.control_loop = control
         self.shell: SharedStream
@@ -203,20 +209,32 @@ class Channels:
         self.taken = False
 
     def take(self) -> None:
-        """Afterwards the engine gets every message of the shell, control and stdin channels."""
-        self._take_shell()
-        self._take_control()
-        self.shell_loop.ask(self._take_stdin)
+        """Afterwards the engine gets every message of the shell, control and stdin channels.
+
+        If one of them cannot be taken over, those that could are given back.
+        """
+        with ExitStack() as undo:
+            self._take_shell()
+            undo.callback(self._give_back_shell)
+            self._take_control()
+            undo.callback(self._give_back_control)
+            self.shell_loop.ask(self._take_stdin)
+            undo.pop_all()
         self.taken = True
 
     def give_back(self) -> None:
-        """Afterwards the channels are stock, and so are the requests that main had not begun."""
-        if not self.taken:
-            return
-        self.taken = False
-        self.shell_loop.ask(self._give_back_stdin)
+        """Afterwards shell and control are stock, and so is what main had not begun."""
         self._give_back_control()
         self._give_back_shell()
+
+    def give_back_stdin(self) -> None:
+        """Afterwards stdin is stock: not while main waits for a line, which comes through it."""
+        self.taken = False
+        self.shell_loop.ask(self._give_back_stdin)
+
+    def not_begun(self) -> list[Frames]:
+        """What main had not begun, for the stock kernel to read."""
+        return [self.reader.forget(frames) for frames in self.hooks.drain_main()]
 
     def wake_main(self) -> None:
         """Have main call `Hooks.main_turn`, in its turn. Shell channel thread."""
@@ -263,7 +281,7 @@ class MovedShellChannels(Channels):
 
     def _give_back_shell(self) -> None:
         self._moved.restore()
-        for frames in self.hooks.drain_main():
+        for frames in self.not_begun():
             self.dispatch_stock(frames)
         self.shell = SharedStream(
             self.stream, LoopCalls(self.stream.io_loop, threading.main_thread())

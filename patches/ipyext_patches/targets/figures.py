@@ -152,24 +152,25 @@ class _ImportWatch:
         return spec
 
 
-def watch_change(ledger: Ledger, hooks: Hooks) -> tuple[Change, Callable[[], None]]:
-    """Patch matplotlib as soon as it is imported; the function patches what is imported already."""
+def changes(ledger: Ledger, hooks: Hooks) -> Iterator[Change]:
+    """Patch what of matplotlib is imported, and the rest as soon as it is."""
 
-    def pyplot(module: Any) -> None:
+    def pyplot(module: Any) -> Change:
+        return SetAttribute(FIGURES, module.Gcf, "figs", ShellFigures(hooks, module.Gcf.figs))
+
+    def inline(module: Any) -> Change:
+        return SetAttribute(INLINE, module, "show", ShellShow(hooks, module.show))
+
+    makers = {"matplotlib._pylab_helpers": pyplot, **dict.fromkeys(BACKENDS, inline)}
+    for name, make in makers.items():
+        if name in sys.modules:
+            yield make(sys.modules[name])
+
+    def imported(module: Any) -> None:
         if ledger.switch.on:
-            figs = ShellFigures(hooks, module.Gcf.figs)
-            ledger.apply([SetAttribute(FIGURES, module.Gcf, "figs", figs)])
+            ledger.apply([makers[module.__name__](module)])
 
-    def inline(module: Any) -> None:
-        if ledger.switch.on:
-            show = ShellShow(hooks, module.show)
-            ledger.apply([SetAttribute(INLINE, module, "show", show)])
-
-    wanted: dict[str, Callable[[Any], None]] = {
-        "matplotlib._pylab_helpers": pyplot,
-        **dict.fromkeys(BACKENDS, inline),
-    }
-    finder: Any = _ImportWatch(wanted)
+    finder: Any = _ImportWatch(dict.fromkeys(makers, imported))
 
     def insert() -> None:
         sys.meta_path.insert(0, finder)
@@ -177,9 +178,4 @@ def watch_change(ledger: Ledger, hooks: Hooks) -> tuple[Change, Callable[[], Non
     def remove() -> None:
         sys.meta_path[:] = [found for found in sys.meta_path if found is not finder]
 
-    def imported() -> None:
-        for name, hook in wanted.items():
-            if name in sys.modules:
-                hook(sys.modules[name])
-
-    return Action(WATCH, insert, remove), imported
+    yield Action(WATCH, insert, remove)

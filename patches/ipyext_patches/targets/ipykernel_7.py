@@ -68,7 +68,7 @@ class Ipykernel7Channels(Channels):
         for callback in (*self._outgoing, self._incoming):
             callback.restore()
         pipe = self._main_pipe()
-        for frames in self.hooks.drain_main():
+        for frames in self.not_begun():
             pipe.send_multipart(frames, copy=False)
 
     def wake_main(self) -> None:
@@ -81,7 +81,7 @@ class Ipykernel7Channels(Channels):
     def forward_to_stock(self, subshell_id: str, frames: Frames) -> None:
         """Hand a message to a stock subshell. Shell channel thread."""
         self.manager.get_shell_channel_to_subshell_socket(subshell_id).send_multipart(
-            frames, copy=False
+            self.reader.forget(frames), copy=False
         )
 
     def delete_stock(self, subshell_id: str) -> None:

@@ -66,3 +66,10 @@ class Reader:
     def unpack(self, content: Any) -> Any:
         """Unpack the content if `read` left it packed."""
         return self._session.unpack(content) if isinstance(content, bytes) else content
+
+    def forget(self, frames: Any) -> Any:
+        """Afterwards the stock kernel can read `frames`, which we have read; returns them."""
+        session: Any = self._session
+        _, rest = session.feed_identities(frames, copy=False)
+        session.digest_history.discard(bytes(rest[0].bytes))
+        return frames

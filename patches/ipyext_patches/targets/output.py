@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import sys
+import threading
 from collections.abc import Callable
+from contextvars import ContextVar
 from typing import Any
 
 from ipykernel.displayhook import ZMQShellDisplayHook
@@ -125,6 +128,24 @@ def changes(ledger: Ledger, hooks: Hooks, iopub_thread: Any) -> list[Change]:
     return found
 
 
+def settle(hooks: Hooks, display_pub: Any) -> None:
+    """What the calling cell of a child still puts out after an unload goes under that cell.
+
+    Up to 6.17 the stock kernel has one parent for the whole process (6.31 for displays): there
+    this holds until main runs its next cell, and not at all if it runs one now. Call it when the
+    changes are taken back.
+    """
+    context = hooks.current()
+    if context is None or context.interactive is None:
+        return
+    owners: tuple[Any, ...] = (sys.stdout, sys.stderr, display_pub, sys.displayhook)
+    for owner in owners:
+        if isinstance(getattr(owner, "_parent_header", None), ContextVar):
+            owner._parent_header.set(extract_header(context.message))
+        elif hasattr(owner, "set_parent") and not hooks.main_busy():
+            owner.set_parent(context.message)
+
+
 def scheduler(iopub_thread: Any, switch: Switch) -> Callable[[Any], None]:
     """A `schedule` that needs no socket per calling thread.
 
@@ -135,16 +156,22 @@ def scheduler(iopub_thread: Any, switch: Switch) -> Callable[[Any], None]:
     loop = iopub_thread.io_loop.asyncio_loop
     events = iopub_thread._events
     handle = iopub_thread._handle_event
+    at_the_end = threading.Lock()
 
     def schedule(f: Any) -> None:
-        if not switch.on or not iopub_thread.thread.is_alive():
+        if not switch.on:
             original(f)
             return
-        events.append(f)
-        try:
-            call_soon(loop, handle, None)
-        except RuntimeError:  # the loop closed under us: the process is ending
-            handle(None)
+        if iopub_thread.thread.is_alive():
+            events.append(f)
+            try:
+                call_soon(loop, handle, None)
+            except RuntimeError:  # the loop closed under us: the process is ending
+                with at_the_end:
+                    handle(None)
+        else:  # nobody owns its socket any more: whoever sends does so here, one at a time
+            with at_the_end:
+                original(f)
 
     return schedule
 

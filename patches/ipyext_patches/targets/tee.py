@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import MethodType
 from typing import Any
 
 from IPython.core.history import HistoryOutput
@@ -50,21 +51,32 @@ class Tee:
 
         return record
 
-    def open(self, on_main_later: Callable[[Callable[[], None]], None]) -> None:
+    def open(self, after_this_cell: Callable[[Callable[[], None]], None]) -> None:
         """IPython leaves an instance attribute `write` behind, which would hide the class's."""
 
         def uncover() -> None:
             for stream in (sys.stdout, sys.stderr):
-                vars(stream).pop("write", None)
+                if _is_left_behind(stream):
+                    del stream.write
 
         if main_in_cell(self._main):
             # The stock `_tee` of the loading cell is open, and puts its attribute back at the end.
-            on_main_later(uncover)
+            after_this_cell(uncover)
         else:
             uncover()
 
     def close(self) -> None:
         self._recorders.clear()
+
+
+def _is_left_behind(stream: Any) -> bool:
+    """Whether the `write` on the stream itself is a bound method of its class, now or formerly.
+
+    Anything else was put there by another tool, and stays.
+    """
+    left = vars(stream).get("write")
+    bound = type(type(stream).write.__get__(stream))  # another kind, if the method is wrapped
+    return type(left) in (MethodType, bound) and left.__self__ is stream
 
 
 def main_in_cell(main: Any) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 import threading
 from collections.abc import Awaitable, Callable, Iterator
@@ -141,7 +140,7 @@ class Host:
         yield python.interval_change()
         yield python.thread_shutdown_change(hooks)
         yield from python.input_changes(ledger, hooks, stock)
-        yield from ipython.changes(ledger, hooks, main, self._after_this_cell)
+        yield from ipython.changes(ledger, hooks, main, self._at_start.append)
         yield from ipython.magics_changes(MAGICS, main, magics)
         yield from ipython.parse_changes(ledger, main)
         yield from ipython.interrupt_changes(hooks, stock, main)
@@ -308,16 +307,6 @@ class Host:
             function()
         else:
             call_soon(self.kernel.io_loop.asyncio_loop, function)
-
-    def _after_this_cell(self, function: Callable[[], Any]) -> None:
-        if not self.started:
-            self._at_start.append(function)
-            return
-        try:  # also a subshell's that ipykernel 7 made itself
-            loop = asyncio.get_running_loop()
-        except RuntimeError:
-            loop = self.kernel.io_loop.asyncio_loop
-        call_soon(loop, function)
 
     def own_sigint(self) -> None:
         """Within a request of main, SIGINT is ours as well: after `pre_handler_hook`. Main."""

@@ -226,7 +226,7 @@ def test_interrupt_works_after_unload(loaded: Kernel) -> None:
     loaded.unload()
     loop = loaded.wire.begin("while True: pass", stop_on_error=False)
     if LANE > 5:
-        assert loaded.wire.control("interrupt_request")["status"] == "ok"
+        loaded.wire.control("interrupt_request")  # the reply of 6.17 has no status
     else:
         loaded.process.signal()
     assert loaded.wire.wait(loop)[0].content["ename"] == "KeyboardInterrupt"

@@ -150,7 +150,7 @@ def interrupt_changes(hooks: Hooks, kernel: Any, main: Any) -> list[Change]:
     ]
 
 
-def changes(ledger: Ledger, hooks: Hooks, main: Any, after_this_cell: Any) -> list[Change]:
+def changes(ledger: Ledger, hooks: Hooks, main: Any, when_started: Any) -> list[Change]:
     def shell_here() -> Any:
         context = hooks.current() if ledger.switch.on else None
         interactive = None if context is None else context.interactive
@@ -186,7 +186,7 @@ def changes(ledger: Ledger, hooks: Hooks, main: Any, after_this_cell: Any) -> li
 
         tee = Tee(main, hooks)
         found.append(SetAttribute(TEE, main, "_tee", tee))
-        found.append(Action(TEE, lambda: tee.open(after_this_cell), tee.close))
+        found.append(Action(TEE, lambda: tee.open(when_started), tee.close))
     return found
 
 

@@ -7,8 +7,10 @@ import sys
 import threading
 from collections.abc import Callable
 from contextvars import ContextVar
+from types import FunctionType
 from typing import Any
 
+from ipykernel import iostream
 from ipykernel.displayhook import ZMQShellDisplayHook
 from ipykernel.iostream import OutStream
 from ipykernel.zmqshell import ZMQDisplayPublisher
@@ -81,15 +83,20 @@ def changes(ledger: Ledger, hooks: Hooks, iopub_thread: Any) -> list[Change]:
     recorders = hooks.recorders
     # Up to 6.17 a stream has one buffer and one parent, looked at when it is flushed.
     one_buffer = "parent_header" not in vars(OutStream)
+    plain = _is_ipykernels(vars(OutStream)["write"])
 
-    def writer() -> Any:
-        return hooks.current() or (hooks.main_context() if one_buffer else None)
+    def writer(stream: Any) -> Any:
+        context = hooks.current()
+        # Main prints our way there, too, unless another tool wants to see what it writes.
+        if context is None and one_buffer and plain and "write" not in vars(stream):
+            return hooks.main_context()
+        return context
 
     def write(wrapped: Any, stream: Any, args: Any, kwargs: Any) -> Any:
         captures = hooks.captures()
         if captures and stream.name in captures[-1].streams:
             return captures[-1].streams[stream.name].write(*args, **kwargs)
-        context = writer()
+        context = writer(stream)
         record = recorders.get(stream.name) if recorders and hooks.current() is None else None
         if record is not None:
             record(args[0])
@@ -105,9 +112,11 @@ def changes(ledger: Ledger, hooks: Hooks, iopub_thread: Any) -> list[Change]:
         return context.write(stream, text)
 
     def flush(wrapped: Any, stream: Any, args: Any, kwargs: Any) -> Any:
-        context = writer()
+        context = writer(stream)
         if context is None or os.getpid() != stream._master_pid:
             return wrapped(*args, **kwargs)
+        if "write" in vars(stream):  # another tool's, which may have written the stock way
+            wrapped(*args, **kwargs)
         return context.flush(stream)
 
     def send_multipart(wrapped: Any, thread: Any, args: Any, kwargs: Any) -> Any:
@@ -126,6 +135,11 @@ def changes(ledger: Ledger, hooks: Hooks, iopub_thread: Any) -> list[Change]:
     if not one_buffer:
         found.append(_parent_header(STREAM, OutStream, hooks, switch))
     return found
+
+
+def _is_ipykernels(method: Any) -> bool:
+    """Whether nobody has wrapped or replaced this method of ipykernel's."""
+    return type(method) is FunctionType and method.__code__.co_filename == iostream.__file__
 
 
 def settle(hooks: Hooks, display_pub: Any) -> None:

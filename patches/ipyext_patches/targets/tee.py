@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from types import MethodType
 from typing import Any
 
+from ipykernel.iostream import OutStream
 from IPython.core.history import HistoryOutput
 
 from ipyext_patches.ports import Hooks
@@ -51,22 +52,50 @@ class Tee:
 
         return record
 
-    def open(self, after_this_cell: Callable[[Callable[[], None]], None]) -> None:
+    def open(self, when_started: Callable[[Callable[[], None]], None]) -> None:
         """IPython leaves an instance attribute `write` behind, which would hide the class's."""
-
-        def uncover() -> None:
-            for stream in (sys.stdout, sys.stderr):
-                if _is_left_behind(stream):
-                    del stream.write
-
-        if main_in_cell(self._main):
-            # The stock `_tee` of the loading cell is open, and puts its attribute back at the end.
-            after_this_cell(uncover)
-        else:
-            uncover()
+        for stream in _streams():
+            if not _uncover(stream) and "write" in vars(stream):
+                # Probably the stock `_tee` of the loading cell is open; it leaves its attribute at
+                # the end, and before that cell's reply ipykernel flushes.
+                stream.flush = _uncovering_flush(stream)
+        when_started(_uncover_all)
 
     def close(self) -> None:
+        for stream in _streams():
+            if getattr(vars(stream).get("flush"), "uncovers", False):
+                del stream.flush
         self._recorders.clear()
+
+
+def _streams() -> list[Any]:
+    streams = (sys.stdout, sys.stderr)
+    return [stream for stream in streams if isinstance(stream, OutStream)]
+
+
+def _uncover_all() -> None:
+    for stream in _streams():
+        _uncover(stream)
+
+
+def _uncovering_flush(stream: Any) -> Callable[[], None]:
+    """A `flush` that goes away when it has uncovered the stream's methods."""
+
+    def flush() -> None:
+        if _uncover(stream):
+            vars(stream).pop("flush", None)
+        type(stream).flush(stream)
+
+    flush.uncovers = True  # type: ignore[attr-defined]
+    return flush
+
+
+def _uncover(stream: Any) -> bool:
+    """Take away the attribute that IPython left behind; False if there is none."""
+    left = _is_left_behind(stream)
+    if left:
+        del stream.write
+    return left
 
 
 def _is_left_behind(stream: Any) -> bool:
@@ -77,8 +106,3 @@ def _is_left_behind(stream: Any) -> bool:
     left = vars(stream).get("write")
     bound = type(type(stream).write.__get__(stream))  # another kind, if the method is wrapped
     return type(left) in (MethodType, bound) and left.__self__ is stream
-
-
-def main_in_cell(main: Any) -> bool:
-    """Whether a cell of main is being run, or was when the traps were taken over."""
-    return bool(main.builtin_trap._nested_level > 1)

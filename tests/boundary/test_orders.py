@@ -117,8 +117,8 @@ def test_a_second_load_behind_ipythons_back_is_refused(loaded: Kernel) -> None:
     answer = loaded.wire.execute("import ipyext; ipyext.load_ipython_extension(get_ipython())")
     assert (answer.status, answer.content["ename"]) == ("error", "UsageError")
     assert answer.text("stderr") == "UsageError: ipyext is loaded in this kernel already.\n"
-    loaded.displace_the_last_error()
     loaded.unload()
+    loaded.displace_the_last_error()
     loaded.assert_stock()
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ipyext.api import (
+        Blocked,
         Job,
         Subshell,
         create_subshell,
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0.dev0"
 
 __all__ = [
+    "Blocked",
     "Job",
     "Subshell",
     "create_subshell",

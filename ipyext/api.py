@@ -10,10 +10,12 @@ from typing import Any, TypeVar
 
 from ipyext.extension import active
 from ipyext.shells import view
+from ipyext.shells.interrupts import Blocked
 from ipyext.shells.jobs import Job
 from ipyext.shells.view import Subshell
 
 __all__ = [
+    "Blocked",
     "Job",
     "Subshell",
     "create_subshell",
@@ -68,16 +70,18 @@ def delete_subshell(name: str) -> None:
     subshell(name).delete()
 
 
-def interrupt(name: str | None = None) -> None:
+def interrupt(name: str | None = None) -> list[Blocked]:
     """Interrupt one subshell; without a name, what the stop button would.
+
+    Returns the children that an earlier interrupt has not reached yet: they are in native code,
+    and it arrives when that returns.
 
     Raises:
         SubshellNotFoundError: there is none of that name.
     """
     if name is None:
-        active().engine.interrupts.stop_button()
-    else:
-        subshell(name).interrupt()
+        return active().engine.interrupts.stop_button()
+    return subshell(name).interrupt()
 
 
 def run_on_main(function: Callable[..., T], *args: Any, **kwargs: Any) -> T:

@@ -134,9 +134,14 @@ class SubshellMagics(Magics):
 
     def _interrupt(self, arguments: Any) -> None:
         if arguments.names:
-            view.find(self._engine, arguments.names[0]).interrupt()
+            blocked = view.find(self._engine, arguments.names[0]).interrupt()
         else:
-            self._engine.interrupts.stop_button()
+            blocked = self._engine.interrupts.stop_button()
+        for child in blocked:
+            print(  # noqa: T201
+                f"{child.name or child.subshell_id} is in native code, first interrupted "
+                f"{child.seconds:.0f} s ago. It stops when that call returns."
+            )
 
     def _wanted(self, arguments: Any) -> view.Subshell:
         if arguments.names:

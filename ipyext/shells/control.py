@@ -85,17 +85,22 @@ class ControlHandlers:
         self._answer(stream, ident, parent, lambda: {"subshell_id": engine.list_ids()})
 
     def interrupt_request(self, stream: Any, ident: Any, parent: Any) -> None:
-        """Interrupt what the person sees running, or the child that `subshell_id` names."""
+        """Interrupt what the person sees running, or the child that `subshell_id` names.
+
+        ``blocked`` in the reply lists children that an earlier interrupt has not reached, because
+        they are in native code.
+        """
         wanted = parent["content"].get("subshell_id")
         engine = self._engine
-        self._answer(
-            stream,
-            ident,
-            parent,
-            engine.interrupts.stop_button
-            if wanted is None
-            else lambda: engine.interrupts.child(engine.registry.find(str(wanted))),
-        )
+
+        def interrupt() -> dict[str, Any]:
+            if wanted is None:
+                blocked = engine.interrupts.stop_button()
+            else:
+                blocked = engine.interrupts.child(engine.registry.find(str(wanted)))
+            return {"blocked": [child._asdict() for child in blocked]} if blocked else {}
+
+        self._answer(stream, ident, parent, interrupt)
 
     async def shutdown_request(self, stream: Any, ident: Any, parent: Any) -> None:
         """Shut down as the stock kernel does, and let no child keep the process alive."""

@@ -66,9 +66,15 @@ class Gate:
         return self._open
 
     @property
-    def undelivered(self) -> bool:
-        """An interrupt was asked for and has not arrived: the thread runs no Python code."""
-        return self._pending and self._delivery is not None
+    def blocked(self) -> float | None:
+        """For how many seconds an interrupt has not arrived: the thread runs no Python code.
+
+        None if none is on its way.
+        """
+        asked = self.asked
+        if not self._pending or self._delivery is None or asked is None:
+            return None
+        return time.monotonic() - asked
 
     def _new_delivery(self) -> type[BaseException]:
         """A KeyboardInterrupt that tells us when it is raised.
@@ -122,7 +128,8 @@ class Gate:
         with self._lock:
             if not self._working and not self._open:
                 return Reach.NOTHING
-            self.asked = time.monotonic()
+            if self.blocked is None:
+                self.asked = time.monotonic()
             if self._open:
                 self._pending = True
                 self._delivery = self._new_delivery()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+from typing import NamedTuple
 
 import psutil
 
@@ -12,6 +13,14 @@ from ipyext.shells.child import ChildShell
 from ipyext.shells.interrupt import MainGate
 from ipyext.shells.registry import Registry
 from ipyext.shells.shell import ParentShell
+
+
+class Blocked(NamedTuple):
+    """A child in a native call: an interrupt arrives when that call returns."""
+
+    subshell_id: str
+    name: str | None
+    seconds: float  # since it was first interrupted
 
 
 class Interrupts:
@@ -22,10 +31,17 @@ class Interrupts:
         self._registry = registry
         self._main_gate = main_gate
 
-    def stop_button(self) -> None:
-        """What a person means who presses it: main if main is busy, else every busy child."""
-        if self._parent.busy or not self.children():
-            self.main()
+    def stop_button(self) -> list[Blocked]:
+        """What a person means who presses it: main if main is busy, else every busy child.
+
+        Returns the children that an earlier interrupt has not reached yet.
+        """
+        if not self._parent.busy:
+            busy = [child for child in self._registry.all() if child.busy]
+            if busy:
+                return [blocked for child in busy for blocked in self.child(child)]
+        self.main()
+        return []
 
     def main(self) -> None:
         """SIGINT to main and, as the stock kernel does, to the processes that it started."""
@@ -35,16 +51,11 @@ class Interrupts:
             _signal_group(pid, theirs)
         os.kill(pid, signal.SIGINT)
 
-    def children(self) -> int:
-        """Interrupt every busy child; how many there were."""
-        busy = [child for child in self._registry.all() if child.busy]
-        for child in busy:
-            self.child(child)
-        return len(busy)
-
-    def child(self, child: ChildShell) -> None:
-        """Interrupt what one child runs."""
+    def child(self, child: ChildShell) -> list[Blocked]:
+        """Interrupt what one child runs. Returns it if an earlier one has not reached it yet."""
+        seconds = child.gate.blocked
         child.interrupt()
+        return [] if seconds is None else [Blocked(str(child.id), child.name, round(seconds, 3))]
 
     def on_sigint(self) -> None:
         """SIGINT came. Main thread.
@@ -53,7 +64,8 @@ class Interrupts:
             KeyboardInterrupt: into the user code of main, which it interrupted.
         """
         if not self._main_gate.on_signal():
-            self.children()
+            for child in self._registry.all():
+                self.child(child)
 
 
 def _signal_group(leader: int, spared: set[int]) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 from ipyext.errors import SubshellNotFoundError
 from ipyext.shells.child import ChildShell
 from ipyext.shells.engine import Engine
+from ipyext.shells.interrupts import Blocked
 from ipyext.shells.jobs import Job
 from ipyext.shells.shell import Shell
 
@@ -67,12 +68,15 @@ class Subshell:
             return self._engine.host.main.history_manager
         return self._child().history
 
-    def interrupt(self) -> None:
-        """Raise KeyboardInterrupt in what runs there. Same errors as `run`, but main can be."""
+    def interrupt(self) -> list[Blocked]:
+        """Raise KeyboardInterrupt in what runs there. Same errors as `run`, but main can be.
+
+        Returns an entry if an earlier interrupt has not reached it yet: it is in native code.
+        """
         if self.id is None:
             self._engine.interrupts.main()
-        else:
-            self._engine.interrupts.child(self._child())
+            return []
+        return self._engine.interrupts.child(self._child())
 
     def rename(self, name: str) -> Subshell:
         """Give it another name and return it as it is then.
@@ -98,12 +102,12 @@ def _doing(shell: Shell) -> str:
     """What a busy shell is stuck on, where that is known."""
     if shell.waits:
         return shell.waits
-    if isinstance(shell, ChildShell) and shell.gate.asked is not None and shell.gate.is_open:
-        ago = f"{time.monotonic() - shell.gate.asked:.0f} s ago"
-        if shell.gate.undelivered:
-            return f"in native code, interrupted {ago}"
-        return f"busy, ignored an interrupt {ago}"
-    return ""
+    if not isinstance(shell, ChildShell) or shell.gate.asked is None or not shell.gate.is_open:
+        return ""
+    blocked = shell.gate.blocked
+    if blocked is not None:
+        return f"in native code, interrupted {blocked:.0f} s ago"
+    return f"busy, ignored an interrupt {time.monotonic() - shell.gate.asked:.0f} s ago"
 
 
 def describe(engine: Engine, shell: Shell, zombie: bool = False) -> Subshell:

@@ -245,3 +245,57 @@ def test_an_interrupt_of_a_detached_cell(kernel: Wire, it: str) -> None:
         "try:\n    job.result(30)\nexcept BaseException as error:\n    print(type(error))"
     )
     assert "KeyboardInterrupt" in answer.text()
+
+
+def table(kernel: Wire) -> str:
+    (shown,) = kernel.execute("%subshell").of("display_data")
+    return str(shown["data"]["text/plain"])
+
+
+@pytest.fixture
+def native(kernel: Wire, it: str) -> str:
+    """A cell of ``it`` in a native call, which an exception cannot reach."""
+    kernel.execute("import _thread\nlock = _thread.allocate_lock()\nlock.acquire()")
+    return kernel.begin("lock.acquire()", subshell=it)
+
+
+def test_native_code_is_reported_and_interrupted_when_it_returns(
+    kernel: Wire, it: str, native: str
+) -> None:
+    assert kernel.control("interrupt_request", {"subshell_id": it}) == {"status": "ok"}
+    (blocked,) = kernel.control("interrupt_request", {"subshell_id": it})["blocked"]
+    assert (blocked["subshell_id"], blocked["name"]) == (it, "it")
+    (later,) = kernel.control("interrupt_request")["blocked"]
+    assert later["seconds"] > blocked["seconds"] > 0, "the age is that of the first interrupt"
+    assert "in native code, interrupted 0 s ago" in table(kernel)
+    text = kernel.execute("%subshell interrupt it").text()
+    assert text.startswith("it is in native code, first interrupted 0 s ago.")
+    assert kernel.execute("import ipyext; ipyext.interrupt('it')[0].name").result == "'it'"
+    kernel.execute("lock.release()")
+    assert_interrupted(kernel, native)
+    assert kernel.execute("'alive'", subshell=it).result == "'alive'"
+
+
+def test_other_shells_work_while_one_is_in_native_code(kernel: Wire, it: str, native: str) -> None:
+    other = kernel.create()
+    kernel.control("interrupt_request", {"subshell_id": it})
+    assert kernel.execute("'other'", subshell=other).result == "'other'"
+    assert kernel.execute("'main'").result == "'main'"
+    kernel.delete(it)
+    assert kernel.wait(native)[0].content["ename"] == "SubshellDeletedError"
+    kernel.execute("lock.release()")
+
+
+def test_code_that_ignores_interrupts_is_reported(kernel: Wire, it: str) -> None:
+    running = kernel.begin(
+        "while not done.is_set():\n    try:\n        for _ in iter(int, 1): pass\n"
+        "    except KeyboardInterrupt:\n        print('ignored')",
+        subshell=it,
+    )
+    kernel.control("interrupt_request", {"subshell_id": it})
+    kernel.wait_for_text(running, "ignored")
+    assert "busy, ignored an interrupt 0 s ago" in table(kernel)
+    kernel.execute("done.set()")
+    reply = kernel.control("interrupt_request", {"subshell_id": it})
+    assert "blocked" not in reply, "it was reached, and ignored that"
+    assert kernel.wait(running)[0].status == "ok"

@@ -258,6 +258,7 @@ class Engine:
             gate.open()
             result = call()
         finally:
+            gate.closing = True
             gate.close()
         return self._main_cell(gate.steps(result) if inspect.iscoroutine(result) else result)
 

@@ -35,7 +35,11 @@ class Reach(Enum):
 class Gate:
     """Open while one thread runs user code. All but `interrupt` belong to that thread.
 
+    To close it, the thread sets `closing`, which nothing can interrupt, and then calls `close`,
+    which an exception that is on its way already may still hit: see `_Steps`.
+
     Attributes:
+        closing: the thread is about to close it; no exception is sent any more.
         asked: when the present work was last interrupted (`time.monotonic`), or None.
     """
 
@@ -46,8 +50,9 @@ class Gate:
         self._waiting = False
         self._suspended = False
         self._open = False
-        self._pending = False
+        self._late = False
         self._delivery: type[BaseException] | None = None
+        self.closing = False
         self.asked: float | None = None
 
     @contextmanager
@@ -72,9 +77,7 @@ class Gate:
         None if none is on its way.
         """
         asked = self.asked
-        if not self._pending or self._delivery is None or asked is None:
-            return None
-        return time.monotonic() - asked
+        return None if self._delivery is None or asked is None else time.monotonic() - asked
 
     def _new_delivery(self) -> type[BaseException]:
         """A KeyboardInterrupt that tells us when it is raised.
@@ -85,10 +88,12 @@ class Gate:
 
         def delivered(self: BaseException, *args: object) -> None:
             KeyboardInterrupt.__init__(self, *args)
-            gate._delivery = None
+            if gate._delivery is new:  # else a later one is on its way
+                gate._delivery = None
 
         names = {"__init__": delivered, "__module__": "builtins"}
-        return type("KeyboardInterrupt", (KeyboardInterrupt,), names)
+        new = type("KeyboardInterrupt", (KeyboardInterrupt,), names)
+        return new
 
     def open(self) -> None:
         """User code begins, or goes on.
@@ -98,42 +103,39 @@ class Gate:
         """
         with self._lock:
             self._thread_id = threading.get_ident()
-            self._suspended = False
+            self._suspended = self.closing = False
             self._open = True
             waiting, self._waiting = self._waiting, False
         if waiting:
             raise KeyboardInterrupt
 
     def close(self) -> bool:
-        """Afterwards no exception of ours can arrive. True if one was on its way."""
-        while True:
-            try:
-                with self._lock:
-                    self._open = False
-                    pending, self._pending = self._pending, False
-                    if pending:
-                        _set_async_exception(self._thread_id, None)
-                        self._delivery = None
-                return pending
-            except KeyboardInterrupt:
-                continue  # it arrived in these very lines; another may be on its way already
+        """Afterwards no exception of ours can arrive, and the code counts as awaiting something.
 
-    def suspend(self) -> None:
-        """The code awaits something."""
+        True if one was on its way, or asked for since `closing` was set.
+        """
         with self._lock:
+            self._open = False
             self._suspended = True
+            late, self._late = self._late or self._delivery is not None, False
+            if self._delivery is not None:
+                _set_async_exception(self._thread_id, None)
+                self._delivery = None
+            return late
 
     def interrupt(self) -> Reach:
         """Have KeyboardInterrupt raised in the user code. Any thread."""
         with self._lock:
             if not self._working and not self._open:
                 return Reach.NOTHING
-            if self.blocked is None:
+            if self._delivery is None:
                 self.asked = time.monotonic()
             if self._open:
-                self._pending = True
-                self._delivery = self._new_delivery()
-                _set_async_exception(self._thread_id, self._delivery)
+                if self.closing:
+                    self._late = True
+                elif self._delivery is None:
+                    self._delivery = self._new_delivery()
+                    _set_async_exception(self._thread_id, self._delivery)
                 return Reach.RAISED
             if self._suspended:
                 return Reach.SUSPENDED
@@ -156,7 +158,9 @@ class MainGate:
     def __init__(self) -> None:
         self.working = False
         self.interrupted = False
+        self.closing = False
         self._is_open = False
+        self._late = False
         self._pending = False
         self._task: asyncio.Future[Any] | None = None
 
@@ -166,16 +170,17 @@ class MainGate:
         Raises:
             KeyboardInterrupt: the interrupt came before the code.
         """
+        self.closing = False
         self._is_open = True
         if self._pending:
             self._pending = False
             raise KeyboardInterrupt
 
-    def close(self) -> None:
+    def close(self) -> bool:
+        """The code has ended, or awaits. True if SIGINT came since `closing` was set."""
         self._is_open = False
-
-    def suspend(self) -> None:
-        """Nothing to note: an awaiting cell of main is known by its task, see `suspended`."""
+        late, self._late = self._late, False
+        return late
 
     @contextmanager
     def shield(self) -> Iterator[None]:
@@ -211,7 +216,10 @@ class MainGate:
             KeyboardInterrupt: user code runs.
         """
         if self._is_open:
-            raise KeyboardInterrupt
+            if not self.closing:
+                raise KeyboardInterrupt
+            self._late = True
+            return True
         if self._task is not None:
             # call_soon_threadsafe, because it wakes the loop: main sits in its select.
             asyncio.get_event_loop().call_soon_threadsafe(self._cancel, self._task)
@@ -306,26 +314,39 @@ class _Steps(Awaitable[Any]):
         self._exception = exception
 
     def __await__(self) -> Generator[Any, Any, Any]:
+        gate = self._gate
         step: Any = self._coroutine.send
         value: Any = None
         while True:
-            awaited = None
+            late = False
             try:
-                self._gate.open()
-                awaited = step(value)
+                try:
+                    gate.open()
+                    awaited = step(value)
+                finally:
+                    # A plain store: no exception can come between the end of the code and this.
+                    # Two may still come now: one that was sent before, and that of a thread which
+                    # is just sending one. So the third call is safe.
+                    gate.closing = True
+                    try:
+                        late = gate.close()
+                    except KeyboardInterrupt:
+                        try:
+                            gate.close()
+                        except KeyboardInterrupt:
+                            gate.close()
+                        late = True
             except StopIteration as stop:
-                self._gate.close()
                 return stop.value
             except KeyboardInterrupt as error:
-                self._gate.close()
                 if inspect.getcoroutinestate(self._coroutine) == inspect.CORO_CLOSED:
                     raise  # the cell let it through
                 # It came a moment too early or too late for the code: deliver it properly.
                 step, value = self._coroutine.throw, error
                 continue
-            finally:
-                self._gate.close()
-            self._gate.suspend()
+            if late:  # the code has just begun to await something
+                step, value = self._coroutine.throw, KeyboardInterrupt()
+                continue
             try:
                 step, value = self._coroutine.send, (yield awaited)
             except BaseException as error:

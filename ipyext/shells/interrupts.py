@@ -55,7 +55,7 @@ class Interrupts:
         """Interrupt what one child runs. Returns it if an earlier one has not reached it yet."""
         seconds = child.gate.blocked
         child.interrupt()
-        return [] if seconds is None else [Blocked(str(child.id), child.name, round(seconds, 3))]
+        return [] if seconds is None else [Blocked(str(child.id), child.name, seconds)]
 
     def on_sigint(self) -> None:
         """SIGINT came. Main thread.

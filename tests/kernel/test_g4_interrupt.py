@@ -266,7 +266,7 @@ def test_native_code_is_reported_and_interrupted_when_it_returns(
     (blocked,) = kernel.control("interrupt_request", {"subshell_id": it})["blocked"]
     assert (blocked["subshell_id"], blocked["name"]) == (it, "it")
     (later,) = kernel.control("interrupt_request")["blocked"]
-    assert later["seconds"] > blocked["seconds"] > 0, "the age is that of the first interrupt"
+    assert later["seconds"] > blocked["seconds"], "the age is that of the first interrupt"
     assert "in native code, interrupted 0 s ago" in table(kernel)
     text = kernel.execute("%subshell interrupt it").text()
     assert text.startswith("it is in native code, first interrupted 0 s ago.")

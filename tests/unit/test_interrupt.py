@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from ipyext.shells import interrupt
 from ipyext.shells.interrupt import Gate, Interruptible, Reach
 
 ROUNDS = 2000  # at least, and as many as it takes until so many of them were interrupted:
@@ -39,9 +40,76 @@ def test_a_gate_takes_only_what_can_be_delivered() -> None:
         assert gate.is_open
         assert gate.close() is False
         assert not gate.is_open
-        gate.suspend()
         assert gate.interrupt() is Reach.SUSPENDED
     assert gate.interrupt() is Reach.NOTHING
+
+
+class LateGate(Gate):
+    """Somebody interrupts in the very moment in which the code stops running, once."""
+
+    def __init__(self, arrives: bool) -> None:
+        super().__init__()
+        self.arrives = arrives
+        self.calls = 0
+
+    def close(self) -> bool:
+        self.calls += 1
+        if self.calls == 1:
+            if self.arrives:  # sent a moment before `closing` was set, it hits this very call
+                raise KeyboardInterrupt
+            assert self.interrupt() is Reach.RAISED
+        return super().close()
+
+
+@pytest.mark.parametrize("arrives", [False, True])
+def test_an_interrupt_between_code_and_await_is_delivered_at_the_await(arrives: bool) -> None:
+    async def cell() -> str:
+        try:
+            await asyncio.Event().wait()
+        except KeyboardInterrupt:
+            return "interrupted"
+        return "finished"
+
+    async def drive() -> Any:
+        gate = LateGate(arrives)
+        with gate.work():
+            result = await asyncio.wait_for(Interruptible(cell(), gate).run(awaits=True), 10)
+        assert not gate.is_open
+        return result
+
+    assert run(drive()) == "interrupted"
+
+
+@pytest.mark.parametrize("arrives", [False, True])
+def test_an_interrupt_after_the_end_of_the_code_hits_nobody(arrives: bool) -> None:
+    async def cell() -> str:
+        return "finished"
+
+    async def drive() -> Any:
+        gate = LateGate(arrives)
+        with gate.work():
+            return await Interruptible(cell(), gate).run(awaits=False)
+
+    assert run(drive()) == "finished"
+
+
+def test_no_second_interrupt_is_sent_while_one_is_on_its_way(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    sent: list[Any] = []
+    monkeypatch.setattr(interrupt, "_set_async_exception", lambda thread, error: sent.append(error))
+    gate = Gate()
+    gate.open()
+    assert gate.blocked is None
+    assert gate.interrupt() is Reach.RAISED
+    since = gate.asked
+    assert gate.interrupt() is Reach.RAISED
+    assert gate.asked == since, "the age is that of the first"
+    assert gate.blocked is not None
+    assert len(sent) == 1
+    assert gate.close() is True
+    assert sent[-1] is None, "taken back"
+    assert gate.blocked is None
 
 
 def test_what_was_asked_of_one_piece_of_work_is_not_delivered_to_the_next() -> None:

@@ -14,7 +14,11 @@ POLICIES = ("auto", "main", "header")
 
 
 class IPyExt(Configurable):
-    """What a person can set. Changes take effect at once."""
+    """What a person can set. Changes take effect at once.
+
+    Raises:
+        TraitError: a value in the configuration is wrong.
+    """
 
     answer_while_busy = Bool(
         True,
@@ -48,14 +52,16 @@ class IPyExt(Configurable):
     def __init__(self, engine: Engine, **options: Any) -> None:
         super().__init__(**options)
         self._engine = engine
-        self._apply()
+        self._in_force = False
 
     @observe("answer_while_busy", "comms", "comm_targets", "max_subshells", "cull_idle_subshells")
     def _changed(self, change: Any) -> None:
-        if hasattr(self, "_engine"):
-            self._apply()
+        if getattr(self, "_in_force", False):
+            self.apply()
 
-    def _apply(self) -> None:
+    def apply(self) -> None:
+        """Put the settings in force, and every later change at once. The engine must be open."""
+        self._in_force = True
         engine = self._engine
         engine.answer_while_busy = self.answer_while_busy
         engine.comms = self.comms

@@ -6,6 +6,7 @@ import atexit
 from typing import Any
 
 from IPython.core.error import UsageError
+from traitlets import TraitError
 
 from ipyext.config import IPyExt
 from ipyext.errors import NotLoadedError
@@ -23,12 +24,13 @@ class Extension:
     """A loaded extension: a kernel, an engine, and the threads that the kernel has not got itself.
 
     Raises:
-        PatchError: nothing was changed and no thread is left.
+        PatchError, TraitError: nothing was changed and no thread is left.
     """
 
     def __init__(self, main: Any) -> None:
         self.host: KernelHost = find_host(main)
         self.engine = Engine(self.host, parse_cell_line)
+        self.config = IPyExt(self.engine, parent=main)
         host = self.host
         self._shell = None if host.has_shell_channel_thread else LoopThread("Shell channel")
         self._control = None if host.has_control_thread else LoopThread("Control")
@@ -49,7 +51,7 @@ class Extension:
         except BaseException:
             self._stop_threads()
             raise
-        self.config = IPyExt(self.engine, parent=main)
+        self.config.apply()
         main.configurables.append(self.config)  # for %config
         # Before ipykernel closes its sockets: atexit runs last registered first.
         atexit.register(self._at_exit)
@@ -88,6 +90,11 @@ def load(main: Any) -> None:
         _active = Extension(main)
     except PatchError as error:
         raise UsageError(str(error)) from None
+    except TraitError as error:
+        raise UsageError(
+            f"ipyext was not loaded and nothing was changed: a setting is wrong. {error}. Correct "
+            f"it where you set it (a configuration file, or %config IPyExt.NAME = VALUE)."
+        ) from None
 
 
 def unload() -> None:

@@ -1,7 +1,7 @@
 """Kernel processes that tests use one after the other: starting one takes longer than most tests.
 
 A process goes back only from a test that passed, and only if it is as it was: the extension
-unloaded, the namespace empty, the threads those of a fresh kernel. Otherwise it is killed. So
+unloaded, namespace and settings empty, the threads those of a fresh kernel. Otherwise it is killed. So
 every test that takes one is a test of the unload of the test before it, too.
 """
 
@@ -16,6 +16,7 @@ CLEAN = f"""
 ip = get_ipython()
 if "ipyext" in ip.extension_manager.loaded:
     ip.extension_manager.unload_extension("ipyext")
+ip.config.pop("IPyExt", None)  # %config keeps settings for the next load
 ip.reset(new_session=True)
 sorted(t.name for t in {THREADS} if t.is_alive())
 """
@@ -33,7 +34,11 @@ class Pool:
         process, self._idle = self._idle, None
         if process is None:
             process = KernelProcess()
-            self._threads[process.process.pid] = self._clean(process.client())
+            try:
+                self._threads[process.process.pid] = self._clean(process.client())
+            except BaseException:
+                process.close()
+                raise
         for client in process.clients:
             client.close()
         process.clients.clear()
@@ -54,7 +59,7 @@ class Pool:
     @staticmethod
     def _clean(client: Wire) -> list[str]:
         msg_id = client.send_execute(CLEAN)
-        (answer,) = client.wait(msg_id, timeout=5)
+        (answer,) = client.wait(msg_id, timeout=10)
         assert answer.result is not None, answer.content
         return list(ast.literal_eval(answer.result))
 

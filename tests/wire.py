@@ -78,7 +78,8 @@ class Wire:
 
     def __init__(self, connection: dict[str, Any]) -> None:
         self.session = Session(key=connection["key"].encode())
-        self.context = zmq.Context()
+        # Shared and never ended: ending one waits for sockets, and the garbage collector may do so.
+        self.context = zmq.Context.instance()
         self.poller = zmq.Poller()
         self.sockets: dict[str, zmq.Socket[bytes]] = {}
         for channel in ("shell", "control", "stdin", "iopub"):
@@ -278,7 +279,6 @@ class Wire:
     def close(self) -> None:
         for socket in self.sockets.values():
             socket.close()
-        self.context.term()
 
 
 class KernelProcess:

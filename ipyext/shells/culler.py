@@ -59,8 +59,10 @@ class Culler:
                 self._in_loop(self._look)
 
     def stop(self) -> None:
-        """Set no timer any more."""
+        """Set no timer any more, and take back the one that is set. Any thread."""
         self._seconds = 0.0
+        if self._timer is not None:
+            self._in_loop(self._look)
 
     def _look(self) -> None:
         """Delete what is due and set the timer for what comes next. Shell channel thread."""

@@ -1,0 +1,143 @@
+"""Code that is bound to the main thread, asked for by other shells."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.wire import KernelProcess, Wire
+
+WHERE = "import threading\nthreading.current_thread() is threading.main_thread()"
+
+
+@pytest.fixture(autouse=True)
+def names(kernel: Wire, child: str) -> None:
+    kernel.execute("import ipyext, threading, os; from ipyext import run_on_main")
+
+
+def test_a_call_from_a_child_runs_on_main(kernel: Wire, child: str) -> None:
+    code = "run_on_main(lambda a, b: (a + b, threading.current_thread().name), 1, b=2)"
+    assert kernel.execute(code, subshell=child).result == "(3, 'MainThread')"
+
+
+def test_a_call_waits_until_main_is_free(kernel: Wire, child: str) -> None:
+    main = kernel.begin("go.wait(); order = ['main']")
+    call = kernel.send_execute("run_on_main(lambda: order.append('call'))", subshell=child)
+    # Another cell of main, behind the call.
+    kernel.execute("done.set()", subshell=kernel.create())
+    kernel.execute("go.set()", subshell=kernel.create())
+    kernel.wait(main, call)
+    assert kernel.execute("order").result == "['main', 'call']"
+
+
+def test_what_it_prints_shows_under_the_asking_cell(kernel: Wire, child: str) -> None:
+    before = kernel.execute("print('before')")
+    code = (
+        "def f():\n    print('on main')\n    display({'text/plain': 'shown'}, raw=True)\n"
+        "    os.system('true')\n"
+        "run_on_main(f)"
+    )
+    answer = kernel.execute("from IPython.display import display\n" + code, subshell=child)
+    assert (answer.text(), answer.shown, before.text()) == ("on main\n", ["shown"], "before\n")
+
+
+def test_an_error_is_raised_in_the_asking_cell(kernel: Wire, child: str) -> None:
+    answer = kernel.execute("run_on_main(int, 'x')", subshell=child, stop_on_error=False)
+    assert answer.content["ename"] == "ValueError"
+    assert len(answer.of("error")) == 1
+    assert kernel.execute("'main is well'").result == "'main is well'"
+
+
+def test_a_coroutine_function_is_awaited_on_main(kernel: Wire, child: str) -> None:
+    code = (
+        "async def f():\n    await asyncio.sleep(0)\n"
+        "    return asyncio.get_running_loop() is main_loop\n"
+    )
+    kernel.execute(code + "main_loop = get_ipython().kernel.io_loop.asyncio_loop")
+    assert kernel.execute("run_on_main(f)", subshell=child).result == "True"
+
+
+def test_on_main_it_is_a_plain_call(kernel: Wire) -> None:
+    assert kernel.execute("run_on_main(threading.get_ident) == threading.get_ident()").result == (
+        "True"
+    )
+
+
+def test_from_a_thread_of_a_child_and_of_main(kernel: Wire, child: str) -> None:
+    code = (
+        "import concurrent.futures\n"
+        "with concurrent.futures.ThreadPoolExecutor(4) as pool:\n"
+        "    names = list(pool.map(lambda _: run_on_main(lambda: "
+        "threading.current_thread().name), range(8)))\nset(names)"
+    )
+    assert kernel.execute(code, subshell=child).result == "{'MainThread'}"
+
+
+def test_an_interrupt_ends_the_wait_for_main(kernel: Wire, child: str) -> None:
+    other = kernel.create()
+    main = kernel.begin("go.wait()")
+    call = kernel.begin("run_on_main(print, 'never')", subshell=child)
+
+    def waits() -> bool:
+        states = kernel.execute("[s.state for s in ipyext.subshells()]", subshell=other).result
+        return "waiting for main" in str(states)
+
+    kernel.until(waits, what="the wait for main")
+    kernel.control("interrupt_request", {"subshell_id": child})
+    assert kernel.wait(call)[0].content["ename"] == "KeyboardInterrupt"
+    kernel.execute("go.set()", subshell=other)
+    assert kernel.wait(main)[0].status == "ok"
+    assert kernel.answers[call].text() == "begun\n"
+
+
+def test_an_interrupt_of_the_asking_child_reaches_its_code_on_main(
+    kernel: Wire, child: str
+) -> None:
+    call = kernel.send_execute(
+        "def f():\n    print('begun', flush=True)\n    while True: pass\nrun_on_main(f)",
+        subshell=child,
+    )
+    kernel.wait_for_text(call, "begun")
+    kernel.control("interrupt_request", {"subshell_id": child})
+    assert kernel.wait(call)[0].content["ename"] == "KeyboardInterrupt"
+    assert kernel.execute("'main is well'").result == "'main is well'"
+
+
+def test_unload_while_a_call_waits(kernel: Wire, child: str) -> None:
+    call = kernel.send_execute(
+        "try:\n    run_on_main(print)\nexcept Exception as error:\n"
+        "    caught = type(error).__name__\n    done.set()",
+        subshell=child,
+    )
+    kernel.execute("%unload_ext ipyext")
+    kernel.wait(call)
+
+
+def test_a_cell_on_main_when_idle(kernel: Wire, child: str) -> None:
+    main = kernel.begin("go.wait()\norder = ['main']")
+    cell = kernel.send_execute(
+        "%%subshell work --main-when-idle\norder.append('cell')\nprint(threading.current_thread()"
+        " is threading.main_thread())\n'the result'"
+    )
+    kernel.execute("go.set()", subshell=child)
+    assert kernel.wait(main)[0].status == "ok"
+    (answer,) = kernel.wait(cell)
+    assert (answer.text(), answer.result) == ("True\n", "'the result'")
+    assert kernel.execute("order").result == "['main', 'cell']"
+
+
+def test_an_error_and_an_await_in_a_cell_on_main(kernel: Wire) -> None:
+    failed = kernel.execute("%%subshell work --main-when-idle\n1/0", stop_on_error=False)
+    assert failed.content["ename"] == "ZeroDivisionError"
+    assert len(failed.of("error")) == 1
+    code = "%%subshell work --main-when-idle\nimport asyncio\nawait asyncio.sleep(0)\n" + WHERE
+    assert kernel.execute(code).result == "True"
+
+
+def test_a_cell_on_main_can_be_interrupted(kernel: Wire, process: KernelProcess) -> None:
+    cell = kernel.send_execute(
+        "%%subshell work --main-when-idle\nprint('begun', flush=True)\nwhile True: pass"
+    )
+    kernel.wait_for_text(cell, "begun")
+    kernel.control("interrupt_request")
+    assert kernel.wait(cell)[0].content["ename"] == "KeyboardInterrupt"
+    assert kernel.execute("'main is well'").result == "'main is well'"

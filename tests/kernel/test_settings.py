@@ -1,0 +1,144 @@
+"""Settings: each does what its help says, at once; wrong values are refused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.wire import KernelProcess, Wire
+
+# The thread of the only child; its end is the end of the child.
+THREAD = (
+    "import threading\n"
+    "(thread,) = [t for t in threading.enumerate() if t.name.startswith('subshell')]"
+)
+
+
+def setting(kernel: Wire, name: str, value: object) -> None:
+    assert kernel.execute(f"%config IPyExt.{name} = {value!r}").status == "ok"
+
+
+def create(kernel: Wire) -> dict[str, object]:
+    return kernel.control("create_subshell_request")
+
+
+def test_the_limit_of_subshells(kernel: Wire) -> None:
+    setting(kernel, "max_subshells", 2)
+    first, second = kernel.create(), kernel.create()
+    refused = create(kernel)
+    assert refused["ename"] == "TooManySubshellsError"
+    assert "there are 2" in str(refused["evalue"])
+    cell = kernel.execute("%%subshell third\n1", stop_on_error=False)
+    assert (cell.status, cell.content["ename"]) == ("error", "TooManySubshellsError")
+    kernel.delete(first)
+    third = kernel.create()
+    setting(kernel, "max_subshells", 0)  # those that there are stay
+    assert kernel.control("list_subshell_request")["subshell_id"] == [second, third]
+    assert kernel.execute("'alive'", subshell=second).result == "'alive'"
+    assert create(kernel)["ename"] == "TooManySubshellsError"
+
+
+def test_a_child_is_culled_when_it_and_its_client_are_silent(
+    kernel: Wire, process: KernelProcess
+) -> None:
+    other = process.client()
+    kernel.create()
+    other.execute(THREAD)
+    setting(other, "cull_idle_subshells", 0.3)
+    assert other.execute("thread.join(30); thread.is_alive()").result == "False"
+    assert other.control("list_subshell_request")["subshell_id"] == []
+
+
+def test_a_busy_child_is_not_culled(kernel: Wire, child: str, process: KernelProcess) -> None:
+    other = process.client()
+    other.execute(THREAD)
+    running = kernel.begin("go.wait()", subshell=child)
+    setting(other, "cull_idle_subshells", 0.1)
+    assert other.execute("thread.join(1); thread.is_alive()").result == "True"
+    other.execute("go.set()")
+    assert kernel.wait(running)[0].status == "ok"
+    assert other.execute("thread.join(30); thread.is_alive()").result == "False"
+
+
+def test_a_child_whose_client_is_active_is_not_culled(kernel: Wire, child: str) -> None:
+    """Also where the client speaks to main only, and more often than the child is used."""
+    kernel.execute(THREAD)
+    setting(kernel, "cull_idle_subshells", 1.0)
+    for _ in range(12):  # twice that long
+        assert kernel.execute("thread.join(0.2); thread.is_alive()").result == "True"
+
+
+def test_children_that_cells_made_are_not_culled(kernel: Wire) -> None:
+    kernel.execute("%subshell create kept")
+    kernel.execute(THREAD)
+    setting(kernel, "cull_idle_subshells", 0.1)
+    assert kernel.execute("thread.join(1); thread.is_alive()").result == "True"
+
+
+def test_no_timer_is_left_when_culling_is_switched_off(kernel: Wire, child: str) -> None:
+    kernel.execute(THREAD)
+    setting(kernel, "cull_idle_subshells", 0.5)
+    setting(kernel, "cull_idle_subshells", 0.0)
+    assert kernel.execute("thread.join(1.5); thread.is_alive()").result == "True"
+
+
+@pytest.mark.parametrize("answered", [True, False])
+def test_requests_while_main_is_busy(kernel: Wire, child: str, answered: bool) -> None:
+    setting(kernel, "answer_while_busy", answered)
+    running = kernel.begin("go.wait()")
+    asked = [
+        kernel.send("complete_request", {"code": "pri", "cursor_pos": 3}),
+        kernel.send("inspect_request", {"code": "print", "cursor_pos": 5}),
+        kernel.send("kernel_info_request"),
+    ]
+    if answered:
+        kernel.wait(*asked)
+    kernel.execute("go.set()", subshell=child)  # routed behind them
+    main, *answers = kernel.wait(running, *asked)
+    assert main.reply is not None
+    for answer in answers:
+        assert answer.reply is not None
+        before = answer.reply["header"]["date"] < main.reply["header"]["date"]
+        assert before == answered
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("comms", "nonsense"),
+        ("comm_targets", {"jupyter.widget": "nonsense"}),
+        ("max_subshells", -1),
+        ("max_subshells", "many"),
+        ("cull_idle_subshells", -0.5),
+    ],
+)
+def test_wrong_values_are_refused(kernel: Wire, name: str, value: object) -> None:
+    before = kernel.execute(f"%config IPyExt.{name}").result
+    answer = kernel.execute(f"%config IPyExt.{name} = {value!r}")
+    assert name in answer.text("stderr")  # as IPython shows it for every class
+    assert "Traceback" not in answer.text("stderr")
+    assert kernel.execute(f"%config IPyExt.{name}").result == before
+    # IPython keeps the wrong value in its own configuration, where the next load finds it.
+    kernel.execute("%unload_ext ipyext")
+    refused = kernel.execute("%load_ext ipyext", stop_on_error=False)
+    assert refused.content["ename"] == "UsageError"
+    text = refused.text("stderr")
+    assert text.startswith("UsageError: ipyext was not loaded and nothing was changed: a setting")
+    assert name in text
+    assert text.count("\n") == 1
+    kernel.execute(f"%config IPyExt.{name} = {before}")
+    assert kernel.execute("%load_ext ipyext").status == "ok"
+
+
+def test_settings_from_the_command_line(start_kernel: Callable[..., KernelProcess]) -> None:
+    process = start_kernel("--ext", "ipyext", "--IPyExt.max_subshells=1")
+    kernel = process.client()
+    kernel.create()
+    assert create(kernel)["ename"] == "TooManySubshellsError"
+
+
+def test_settings_show_their_help(kernel: Wire) -> None:
+    text = kernel.execute("%config IPyExt").text()
+    for name in ("answer_while_busy", "comms", "comm_targets", "max_subshells"):
+        assert f"IPyExt.{name}" in text

@@ -56,7 +56,7 @@ class View:
     parse_line: Callable[[str], CellLine | None]
     answer_while_busy: bool = True
     comms: str = "auto"
-    comm_waits: str = ""
+    comm_waits: str = ""  # see `comm_route`
 
 
 COMM_TYPES = frozenset({"comm_open", "comm_msg", "comm_close"})
@@ -137,11 +137,14 @@ def comm_route(subshell_id: Any, view: View) -> Route:
     """Comm messages by policy: ``auto``, ``main`` or ``header``.
 
     A comm outlives the subshell that its messages once came from, so an unknown id is no error.
-    Messages of one comm stay together while an earlier one is not done with (`View.comm_waits`),
-    so that no two of its callbacks ever run at once.
+    Messages of one comm stay together while an earlier one is not done with, so that no two of
+    its callbacks ever run at once. `View.comm_waits` says where that one is: ``"parent"``,
+    ``"comms"`` or the id of a child; empty if there is none.
     """
-    if view.comm_waits:
+    if view.comm_waits in ("parent", "comms"):
         return Route(Destination(view.comm_waits))
+    if view.comm_waits:
+        return Route(Destination.CHILD, view.comm_waits)
     if view.comms == "header" and isinstance(subshell_id, str) and view.is_child(subshell_id):
         return Route(Destination.CHILD, subshell_id)
     if view.comms == "auto" and view.main_busy:

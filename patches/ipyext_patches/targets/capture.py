@@ -43,14 +43,32 @@ class Capture:
     displayhook: Any = None
 
 
+class _Redirected:
+    """Stands where `sys.stdout` was redirected to, for as long as a shell captures there.
+
+    A redirection is the process's. It stays what it is for everybody but the shell that captures.
+    """
+
+    def __init__(self, target: Any, name: str, hooks: Hooks) -> None:
+        self.target, self.name, self._hooks = target, name, hooks
+
+    def write(self, text: str) -> int:
+        captures = self._hooks.captures()
+        inner = captures[-1].streams.get(self.name) if captures else None
+        written: int = (inner or self.target).write(text)
+        return written
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.target, name)
+
+
 def changes(ledger: Ledger, hooks: Hooks) -> list[Change]:
     def enter(wrapped: Any, manager: Any, args: Any, kwargs: Any) -> Any:
-        if not (isinstance(sys.stdout, OutStream) and isinstance(sys.stderr, OutStream)):
-            return wrapped(*args, **kwargs)  # redirected already, for the whole process
-        capture = Capture()
-        for name in ("stdout", "stderr"):
-            if getattr(manager, name):
-                capture.streams[name] = StringIO()
+        captures = hooks.captures()
+        # What it does not take itself still goes to the capture that it is nested in.
+        capture = Capture(**vars(captures[-1])) if captures else Capture()
+        taken = {name: StringIO() for name in ("stdout", "stderr") if getattr(manager, name)}
+        capture.streams = {**capture.streams, **taken}
         outputs = None
         shell = get_ipython() if manager.display else None
         manager.display = shell is not None
@@ -63,15 +81,24 @@ def changes(ledger: Ledger, hooks: Hooks) -> list[Change]:
         # What the stock __exit__ puts back, should we be unloaded before.
         manager.sys_stdout, manager.sys_stderr = sys.stdout, sys.stderr
         manager.save_display_hook = sys.displayhook
-        manager.ipyext_capture = (capture, hooks.captures())
-        hooks.captures().append(capture)
-        return CapturedIO(capture.streams.get("stdout"), capture.streams.get("stderr"), outputs)
+        stands_in = {}
+        for name in taken:
+            target = getattr(sys, name)
+            if not isinstance(target, OutStream):  # which would ask for captures by itself
+                stands_in[name] = _Redirected(target, name, hooks)
+                setattr(sys, name, stands_in[name])
+        manager.ipyext_capture = (capture, captures, stands_in)
+        captures.append(capture)
+        return CapturedIO(taken.get("stdout"), taken.get("stderr"), outputs)
 
     def leave(wrapped: Any, manager: Any, args: Any, kwargs: Any) -> Any:
         found = manager.__dict__.pop("ipyext_capture", None)
         if found is None:
             return wrapped(*args, **kwargs)
-        capture, captures = found
+        capture, captures, stands_in = found
+        for name, stream in stands_in.items():
+            if getattr(sys, name) is stream:  # otherwise the redirection has ended by now
+                setattr(sys, name, stream.target)
         if capture in captures:
             captures.remove(capture)
         if manager.display and manager.shell:

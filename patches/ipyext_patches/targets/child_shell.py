@@ -12,6 +12,7 @@ import bdb
 import copy
 import functools
 import inspect
+import logging
 import sys
 import types
 import warnings
@@ -20,6 +21,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from IPython.core import interactiveshell
+from IPython.core.error import UsageError
 from IPython.core.magic import Magics
 from IPython.core.payload import PayloadManager
 
@@ -88,6 +90,46 @@ class ChildShellMixin:
     def set_parent(self, parent: Message) -> None:
         """Nothing to keep: outputs look up the request that they belong to."""
 
+    def enable_gui(self, gui: Any = None) -> None:
+        """Refuse: the kernel has one GUI event loop, and main runs it.
+
+        Raises:
+            UsageError: always, unless there is nothing to enable (`%matplotlib inline`).
+        """
+        if gui is not None:
+            raise UsageError(f"GUI event loops run on the main thread: use %gui {gui} in main.")
+
+    def reset(self, new_session: bool = True, aggressive: bool = False) -> None:
+        """As IPython's, for the shared variables and the child's own state; main keeps its own.
+
+        Raises:
+            UsageError: modules are to be dropped as well.
+        """
+        if aggressive:
+            raise UsageError("Modules are shared by all subshells: use --aggressive in main.")
+        self.history_manager.reset(new_session)
+        if new_session:
+            self.execution_count = 1
+        self.last_execution_succeeded, self.last_execution_result = True, None
+        if self.displayhook.do_full_cache:
+            self.displayhook.flush()
+        namespace = self._namespace
+        kept = {*self.main.user_ns_hidden, "__builtin__", "__builtins__", "__name__"}
+        for name in namespace.shared.copy():
+            if name not in kept and not is_reserved(name):
+                namespace.shared.pop(name, None)
+        self._own_names()
+
+    def _own_names(self) -> None:
+        """Give the reserved names the values that they have in a fresh child."""
+        namespace, history = self._namespace, self.history_manager
+        for name in [name for name in namespace if is_reserved(name)]:
+            del namespace[name]
+        namespace["_ih"] = namespace["In"] = history.input_hist_parsed
+        namespace["_oh"] = namespace["Out"] = history.output_hist
+        for name in ("_i", "_ii", "_iii", "_", "__", "___"):
+            namespace[name] = ""
+
     @contextmanager
     def _tee(self, channel: str) -> Iterator[None]:
         # IPython 9 swaps `sys.stdout.write` around every cell; swaps of several shells pile up.
@@ -102,6 +144,26 @@ class ChildShellMixin:
             raise ValueError("No exception to find")
         self._last_exc_info = found
         return found
+
+    def debugger(self, force: bool = False) -> None:
+        """Debug the child's own last exception, post mortem; `sys.last_*` are main's.
+
+        IPython's way also swaps `sys.displayhook` for as long as the debugger is open.
+        """
+        if not (force or self.call_pdb):
+            return
+        if self._last_exc_info is None:
+            logging.error("No traceback has been produced, nothing to debug.")  # as IPython says it
+            return
+        _, error, traceback = self._last_exc_info
+        if self.InteractiveTB.pdb is None:
+            self.InteractiveTB.pdb = self.InteractiveTB.debugger_cls()
+        pdb = self.InteractiveTB.pdb
+        pdb.reset()
+        pdb.botframe = (
+            traceback.tb_frame if traceback.tb_next is None else traceback.tb_next.tb_frame
+        )
+        pdb.interaction(None, error if hasattr(pdb, "_get_tb_and_exceptions") else traceback)
 
     async def run_code(self, code_obj: Any, result: Any = None, *, async_: bool = False) -> bool:
         """Run compiled code of a cell; False if it went well, as IPython's method.
@@ -159,7 +221,25 @@ class ChildShellMixin:
             return types.MethodType(magic.__func__, self._own_copy(owner))
         if getattr(magic, "shell", None) is self.main:  # aliases such as %ls are objects
             return self._own_copy(magic)
+        cells = getattr(magic, "__closure__", None) or ()
+        if any(self._is_mains(cell) for cell in cells):  # %%bash and its kin are closures
+            own = [
+                types.CellType(self._own_copy(cell.cell_contents)) if self._is_mains(cell) else cell
+                for cell in cells
+            ]
+            twin = types.FunctionType(
+                magic.__code__, magic.__globals__, magic.__name__, magic.__defaults__, tuple(own)
+            )
+            twin.__dict__.update(magic.__dict__)
+            return twin
         return magic
+
+    def _is_mains(self, cell: types.CellType) -> bool:
+        try:
+            owner = cell.cell_contents
+        except ValueError:  # not filled yet
+            return False
+        return isinstance(owner, Magics) and owner.shell is self.main
 
     def _own_copy(self, owner: Any) -> Any:
         key = id(owner)
@@ -212,7 +292,7 @@ def new_child_shell(
     shell._trait_values["display_pub"] = shell.__dict__["display_pub"] = display_pub
     shell._copies = {}
     shell._last_exc_info = None
-    shell._namespace = namespace = ChildNamespace(main.user_ns)
+    shell._namespace = ChildNamespace(main.user_ns)
     shell.user_ns_hidden = {
         name: value for name, value in main.user_ns_hidden.items() if not is_reserved(name)
     }
@@ -225,13 +305,11 @@ def new_child_shell(
     # compile() flags are switched on and off around every node of a cell (top-level await).
     shell.compile = copy.copy(main.compile)
     shell.InteractiveTB = copy.copy(main.InteractiveTB)
+    shell.InteractiveTB.pdb = shell.InteractiveTB.tb = None
     shell.SyntaxTB = copy.copy(main.SyntaxTB)
     shell.payload_manager = PayloadManager()
-    shell.history_manager = history = ChildHistory(shell, main.history_manager, sink, label)
-    namespace["_ih"] = namespace["In"] = history.input_hist_parsed
-    namespace["_oh"] = namespace["Out"] = history.output_hist
-    for name in ("_i", "_ii", "_iii", "_", "__", "___"):
-        namespace[name] = ""
+    shell.history_manager = ChildHistory(shell, main.history_manager, sink, label)
+    shell._own_names()
     hook = main.displayhook
     shell.displayhook = own = type(hook)(shell=shell, cache_size=hook.cache_size)
     own.session, own.pub_socket, own.topic = hook.session, hook.pub_socket, hook.topic

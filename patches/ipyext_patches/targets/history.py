@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import datetime
 import fnmatch
@@ -25,6 +26,7 @@ HISTORY = Patch(
     upstream="JEP 91; ipykernel/ipkernel.py do_history",
     shape=function("hist_access_type", "output", "raw"),
 )
+PAUSE = 0.1  # seconds, between two writes
 
 
 class HistorySink:
@@ -39,11 +41,13 @@ class HistorySink:
         self._queue: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
+        self._closing = threading.Event()
 
     def start(self) -> None:
         """Start the thread, once. Any thread, but not where an interrupt may come."""
         with self._lock:
             if self._thread is None:
+                self._closing.clear()
                 self._thread = threading.Thread(
                     target=self._run, name="ipyext-history", daemon=True
                 )
@@ -60,28 +64,48 @@ class HistorySink:
             thread, self._thread = self._thread, None
         if thread is not None:
             self._queue.put(None)
+            self._closing.set()
             thread.join(10)
 
     def _run(self) -> None:
         sessions: dict[object, int] = {}
-        counts: dict[object, int] = {}
+        counts: collections.Counter[object] = collections.Counter()
         with contextlib.closing(sqlite3.connect(self._file, timeout=30)) as connection:
-            while (item := self._queue.get()) is not None:
-                key, label, line, source, raw = item
-                with contextlib.suppress(sqlite3.Error), connection:
-                    if key not in sessions:
-                        sessions[key] = self._new_session(connection, label)
-                    connection.execute(
-                        "INSERT INTO history VALUES (?, ?, ?, ?)",
-                        (sessions[key], line, source, raw),
-                    )
-                    counts[key] = counts.get(key, 0) + 1
+            items: list[Any] = []
+            while None not in items:
+                items = [self._queue.get()]
+                with contextlib.suppress(queue.Empty):
+                    while True:
+                        items.append(self._queue.get_nowait())
+                inputs = [item for item in items if item is not None]
+                with contextlib.suppress(sqlite3.Error):
+                    sessions.update(self._write(connection, inputs, sessions))
+                    counts.update(item[0] for item in inputs)
+                # IPython's own writer stops for good when it finds the file locked for 5 s, so
+                # it must not have to hit the moment between two of our transactions.
+                self._closing.wait(PAUSE)
             with contextlib.suppress(sqlite3.Error), connection:
                 now = datetime.datetime.now().isoformat(" ")
                 connection.executemany(
                     "UPDATE sessions SET end = ?, num_cmds = ? WHERE session = ?",
-                    [(now, counts.get(key, 0), number) for key, number in sessions.items()],
+                    [(now, counts[key], number) for key, number in sessions.items()],
                 )
+
+    def _write(
+        self, connection: sqlite3.Connection, inputs: list[Any], sessions: dict[object, int]
+    ) -> dict[object, int]:
+        """Store `inputs` in one transaction; returns the sessions that it has begun for them."""
+        begun: dict[object, int] = {}
+        with connection:
+            for key, label, line, source, raw in inputs:
+                number = sessions.get(key) or begun.get(key)
+                if number is None:
+                    number = begun[key] = self._new_session(connection, label)
+                connection.execute(
+                    "INSERT OR IGNORE INTO history VALUES (?, ?, ?, ?)",
+                    (number, line, source, raw),
+                )
+        return begun
 
     @staticmethod
     def _new_session(connection: sqlite3.Connection, label: str) -> int:
@@ -106,14 +130,23 @@ class ChildHistory(HistoryManager):
     def __init__(self, shell: Any, main: Any, sink: HistorySink | None, label: str) -> None:
         super().__init__(shell=shell, enabled=False)
         self.main, self.sink, self.label = main, sink, label
+        self._session = object()  # what the sink knows the session by; it must not keep us alive
         self.input_hist_parsed, self.input_hist_raw = [""], [""]
         self.output_hist, self.dir_hist = {}, main.dir_hist
 
     def store_inputs(self, line_num: int, source: str, source_raw: str | None = None) -> None:
+        known = len(self.input_hist_raw)
         super().store_inputs(line_num, source, source_raw)
         self.db_input_cache.clear()  # IPython's own writer never comes for it
-        if self.sink is not None:
-            self.sink.put(self, self.label, line_num, source, source_raw or source)
+        if self.sink is not None and len(self.input_hist_raw) > known:  # `exit` is no history
+            stored = self.input_hist_parsed[-1], self.input_hist_raw[-1]
+            self.sink.put(self._session, self.label, line_num, *stored)
+
+    def reset(self, new_session: bool = True) -> None:
+        """As IPython's: a new session counts from one again, so it is one of its own on disk."""
+        super().reset(new_session)
+        if new_session:
+            self._session = object()
 
     def _entries(self, raw: bool, output: bool) -> list[tuple[int, int, Any]]:
         lines = self.input_hist_raw if raw else self.input_hist_parsed
@@ -136,7 +169,9 @@ class ChildHistory(HistoryManager):
             yield from self.main.get_range(session, start, stop, raw=raw, output=output)
             return
         entries = self._entries(raw, output)
-        end = len(entries) + 1 if stop is None else stop + len(entries) + 1 if stop < 0 else stop
+        # As IPython's: negative numbers count from the end, and 0 is no end.
+        start += len(entries) + 1 if start < 0 else 0
+        end = stop if stop and stop > 0 else len(entries) + 1 + (stop or 0)
         yield from (entry for entry in entries if start <= entry[1] < end)
 
     def get_tail(  # type: ignore[override]
@@ -190,7 +225,8 @@ def changes(ledger: Ledger, hooks: Hooks, kernel: Any) -> list[Change]:
             return original(hist_access_type, output, raw, session, start, stop, n, pattern, unique)
         found: Any = []
         if hist_access_type == "tail":
-            found = manager.get_tail(n or 0, raw=raw, output=output, include_latest=True)
+            wanted = 10 if n is None else n
+            found = manager.get_tail(wanted, raw=raw, output=output, include_latest=True)
         elif hist_access_type == "range":
             found = manager.get_range(session, start, stop, raw=raw, output=output)
         elif hist_access_type == "search":

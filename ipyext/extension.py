@@ -11,6 +11,7 @@ from traitlets import TraitError
 from ipyext.config import IPyExt
 from ipyext.errors import NotLoadedError
 from ipyext.host import KernelHost
+from ipyext.kernel_log import KernelLog
 from ipyext.magics.arguments import parse_cell_line
 from ipyext.magics.subshell import SubshellMagics
 from ipyext.shells.engine import Engine
@@ -37,6 +38,8 @@ class Extension:
         self._threads = [thread for thread in (self._shell, self._control) if thread is not None]
         self._main = main
         magics = SubshellMagics(main, self.engine)
+        self._log = KernelLog(host.kernel.log)
+        self._log.attach()
         for thread in self._threads:
             thread.start()
         try:
@@ -50,6 +53,7 @@ class Extension:
             )
         except BaseException:
             self._stop_threads()
+            self._log.detach()
             raise
         self.config.apply()
         main.configurables.append(self.config)  # for %config
@@ -70,7 +74,10 @@ class Extension:
         self.engine.closing = True
         self.engine.retire()
         self.host.on_released(self._stop_threads)
-        self.host.close()
+        try:
+            self.host.close()
+        finally:
+            self._log.detach()
 
     def _stop_threads(self) -> None:
         for thread in self._threads:

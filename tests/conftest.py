@@ -17,6 +17,24 @@ LANE = IPYKERNEL.major
 FAILED = pytest.StashKey[bool]()
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--stock",
+        action="store_true",
+        help="Run the tests marked `fault` on the stock kernel, where each of them must fail.",
+    )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if not config.getoption("--stock"):
+        return
+    faults = [item for item in items if item.get_closest_marker("fault")]
+    config.hook.pytest_deselected(items=[item for item in items if item not in faults])
+    items[:] = faults
+    for item in faults:
+        item.add_marker(pytest.mark.xfail(strict=True, reason="a fault of the stock kernel"))
+
+
 @pytest.fixture
 def start_kernel() -> Iterator[Callable[..., KernelProcess]]:
     """Start kernels; they are killed at the end of the test."""
@@ -62,8 +80,11 @@ def stock(process: KernelProcess) -> Wire:
 
 
 @pytest.fixture
-def kernel(stock: Wire) -> Iterator[Wire]:
+def kernel(stock: Wire, request: pytest.FixtureRequest) -> Iterator[Wire]:
     """A client of a kernel with the extension loaded by a cell; G1 is checked at the end."""
+    if request.config.getoption("--stock"):
+        yield stock
+        return
     assert stock.execute("%load_ext ipyext").status == "ok"
     yield stock
     stock.pump()

@@ -1,8 +1,8 @@
 """Kernel processes that tests use one after the other: starting one takes longer than most tests.
 
 A process goes back only from a test that passed, and only if it is as it was: the extension
-unloaded, namespace and settings empty, the threads those of a fresh kernel. Otherwise it is killed. So
-every test that takes one is a test of the unload of the test before it, too.
+unloaded, namespace and settings empty, the threads those of a fresh kernel. Otherwise it is
+killed. So every test that takes one is a test of the unload of the test before it, too.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from typing import Any
 from IPython.core.error import TryNext, UsageError
 from IPython.core.magic import Magics, cell_magic, line_magic, magics_class, no_var_expand
 
-from ipyext.errors import IpyextError
+from ipyext.errors import IpyextError, JobNotDoneError
 from ipyext.magics.arguments import ACTIONS, cell_arguments, parse, parse_line
 from ipyext.magics.tables import duration, first_line, show_table
 from ipyext.shells import view
@@ -82,6 +82,12 @@ class SubshellMagics(Magics):
         except KeyboardInterrupt:
             job.cancel()
             raise
+        except JobNotDoneError:
+            job.cancel()
+            raise UsageError(
+                f"This cell runs in subshell {job.subshell} itself, and one cell at a time runs "
+                "there. Leave out the inner %%subshell, or name another subshell."
+            ) from None
         except Exception as error:
             raise UsageError(f"The cell failed in subshell {job.subshell}: {error!r}") from None
         return None
@@ -124,12 +130,12 @@ class SubshellMagics(Magics):
                 if name in stock:
                     engine.delete_id(name)
                 else:
-                    view.find(engine, name).delete()
+                    _child(engine, name, "deleted").delete()
         print(f"Deleted {len(wanted)} subshell{'s' * (len(wanted) != 1)}.")  # noqa: T201
 
     def _rename(self, arguments: Any) -> None:
         old, new = arguments.names
-        view.find(self._engine, old).rename(new)
+        _child(self._engine, old, "renamed").rename(new)
         print(f"Subshell {old} is now called {new}.")  # noqa: T201
 
     def _interrupt(self, arguments: Any) -> None:
@@ -205,3 +211,11 @@ class SubshellMagics(Magics):
         if "\n" in event.line:
             raise TryNext
         return [*self._names(), "--detach", "--job"]
+
+
+def _child(engine: Engine, name: str, what: str) -> view.Subshell:
+    """The child subshell of that name; a hint if it is the parent."""
+    shell = view.find(engine, name)
+    if shell.id is None:
+        raise UsageError(f"main is the parent subshell and cannot be {what}; it is the kernel.")
+    return shell

@@ -19,6 +19,12 @@ _REQUIRED: dict[str, tuple[tuple[str, type], ...]] = {
     "delete_subshell_request": (("subshell_id", str),),
 }
 
+# Fields that may be left out, or be null, but nothing else than this.
+_OPTIONAL: dict[str, tuple[tuple[str, type], ...]] = {
+    "create_subshell_request": (("name", str),),
+    "interrupt_request": (("subshell_id", str),),
+}
+
 _DEFAULTS: dict[str, Content] = {
     # ipykernel 5 and 6.17 insist on `silent`; the messaging document does not.
     "execute_request": {"silent": False},
@@ -38,6 +44,9 @@ def problem(msg_type: str, content: Any) -> str | None:
             return f"{msg_type} needs a field {field!r} in its content"
         if not isinstance(content[field], kind) or isinstance(content[field], bool):
             return f"field {field!r} of {msg_type} must be {_TYPES[kind]}"
+    for field, kind in _OPTIONAL.get(msg_type, ()):
+        if content.get(field) is not None and not isinstance(content[field], kind):
+            return f"field {field!r} of {msg_type} must be {_TYPES[kind]}, if it is given"
     return None
 
 
@@ -58,4 +67,5 @@ def reply_type(msg_type: str) -> str:
 
 def error(ename: str, evalue: str, traceback: list[str] | None = None) -> Content:
     """The content of an error reply, with every field that the messaging document names."""
-    return {"status": "error", "ename": ename, "evalue": evalue, "traceback": traceback or []}
+    shown = [f"{ename}: {evalue}"] if traceback is None else traceback
+    return {"status": "error", "ename": ename, "evalue": evalue, "traceback": shown}

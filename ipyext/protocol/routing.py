@@ -104,9 +104,9 @@ def route(msg_type: str, header: dict[str, Any], content: Any, view: View) -> Ro
     if subshell_id is not None:
         if isinstance(subshell_id, str) and view.is_child(subshell_id):
             return Route(Destination.CHILD, subshell_id)
-        return Route(Destination.REFUSE, f"Unknown subshell_id {subshell_id!r}")
-    if msg_type == "shutdown_request":
-        return Route(Destination.INLINE)  # as on control: it waits for no cell
+        return Route(Destination.REFUSE, repr(subshell_id))
+    if msg_type in ("shutdown_request", "interrupt_request"):
+        return Route(Destination.INLINE)  # as on control: they wait for no cell
     code = content.get("code") if isinstance(content, dict) else None
     if msg_type == "execute_request" and isinstance(code, str):
         return _cell_route(code, view)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import contextvars
 import threading
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -84,6 +85,8 @@ class ChildShell(Shell):
 
     def _main(self) -> None:
         loop = self._loop
+        loop.set_task_factory(_Task)
+        loop.set_exception_handler(_report)
         asyncio.set_event_loop(loop)
         try:
             loop.run_until_complete(self._serve())
@@ -152,6 +155,24 @@ class ChildShell(Shell):
     def stop_after_current(self) -> None:
         """End the thread when what runs has ended by itself. `close` first. Any thread."""
         self._wake()
+
+
+class _Task(asyncio.Task[Any]):
+    """A task that can be asked where it was started (asyncio's own can, from Python 3.12 on)."""
+
+    def __init__(self, loop: Any, coroutine: Any, **options: Any) -> None:
+        self.where = contextvars.copy_context()
+        super().__init__(coroutine, loop=loop, **options)
+
+
+def _report(loop: asyncio.AbstractEventLoop, details: dict[str, Any]) -> None:
+    """Have asyncio's reports of lost errors show under the cell that started what failed."""
+    task, handle = details.get("task") or details.get("future"), details.get("handle")
+    where = getattr(task, "where", None) or getattr(handle, "_context", None)
+    if where is None:
+        loop.default_exception_handler(details)
+    else:
+        where.copy().run(loop.default_exception_handler, details)
 
 
 def _cancel_all(loop: asyncio.AbstractEventLoop) -> None:

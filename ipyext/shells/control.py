@@ -68,7 +68,7 @@ class ControlHandlers:
         name = parent["content"].get("name")
 
         def create() -> dict[str, Any]:
-            child = self._engine.registry.create(name if isinstance(name, str) else None)
+            child = self._engine.registry.create(name)
             self._engine.culler.made(child, parent["header"].get("session"))
             return {"subshell_id": child.id}
 
@@ -111,6 +111,8 @@ class ControlHandlers:
             await result
         # ipykernel 5 and 6 stop main's loop with calls that do not wake it from another thread.
         self._engine.host.stop_main()
+        if self._engine.parent.busy:
+            self._engine.interrupts.main()
 
     def usage_request(self, stream: Any, ident: Any, parent: Any) -> None:
         """What ipykernel 6 answers: host, process, CPU and memory (bytes, percent)."""

@@ -90,11 +90,11 @@ class Dispatcher:
             self._contexts.leave(token)
 
     async def inline(self, request: Request) -> None:
-        """Answer a quick, read-only request, or a shutdown, in the shell channel thread."""
+        """Answer what waits for no cell in the shell channel thread."""
         kernel = self._kernel
-        shutdown = request.type == "shutdown_request"
+        controls = request.type in ("shutdown_request", "interrupt_request")
         await self._in_context(
-            kernel.control_handlers if shutdown else kernel.shell_handlers, request
+            kernel.control_handlers if controls else kernel.shell_handlers, request
         )
 
     async def on_control(self, request: Request) -> None:
@@ -141,11 +141,13 @@ class Dispatcher:
         if lock is not None:
             lock.acquire()
         try:
-            result = handler(request.stream, request.idents, request.message)
-            if inspect.isawaitable(result):
-                await result
+            await self._call(handler, request)
         except Exception as error:
-            log.exception("Exception in the handler of %s", request.type)
+            # A handler that goes on after its child was deleted meets a stock kernel that knows
+            # no such subshell; its request was answered.
+            gone = request.shell is not None and request.shell.closed
+            level = logging.DEBUG if gone else logging.ERROR
+            log.log(level, "Exception in the handler of %s", request.type, exc_info=True)
             request.fail(type(error).__name__, str(error))
         except KeyboardInterrupt as error:
             log.error("Interrupted while handling %s", request.type)
@@ -153,3 +155,17 @@ class Dispatcher:
         finally:
             if lock is not None:
                 lock.release()
+
+    async def _call(self, handler: Any, request: Request) -> None:
+        while True:
+            try:
+                result = handler(request.stream, request.idents, request.message)
+                if inspect.isawaitable(result):
+                    await result
+            except RuntimeError as error:
+                # Another shell opened or closed a comm while the handler went through them.
+                changed = request.type == "comm_info_request" and "changed size" in str(error)
+                if not changed:
+                    raise
+            else:
+                return

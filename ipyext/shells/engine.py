@@ -14,6 +14,7 @@ import inspect
 import itertools
 import logging
 import threading
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -76,10 +77,11 @@ class Engine:
         )
         self.main_gate = self._dispatcher.main_gate
         self._job_numbers = itertools.count(1)
-        self.interrupts = Interrupts(self.parent, self.registry, self.main_gate)
+        self.interrupts = Interrupts(self.parent, self.main_gate, self._running)
         self.main_calls = MainCalls(self.parent, self.contexts, self.interrupts)
         self.exit_guard = ExitGuard(self.contexts.threads)
         self._main_request: Request | None = None
+        self._last: Callable[[], Request | None] = _nobody
         self.culler = Culler(
             self.registry.all, self.delete, host.in_shell_channel, host.shell_channel_loop
         )
@@ -99,6 +101,15 @@ class Engine:
 
     def main_context(self) -> Request | None:
         return self._main_request
+
+    def descriptor_context(self) -> Request | None:
+        """Whose cell it was that wrote to the process's descriptors, where that can be known."""
+        if self.parent.busy:
+            return None
+        running = [child.current for child in self._running()]
+        if not running:
+            return self._last()  # what it wrote last comes in a moment later
+        return _request_of(running[0]) if len(running) == 1 else None
 
     def inherit(self, thread: threading.Thread) -> None:
         self.contexts.inherit(thread)
@@ -160,6 +171,7 @@ class Engine:
                 await item.run(self.contexts, self.main_gate)
             else:
                 self._main_request = item
+                self._last = _nobody
                 await self._dispatcher.on_main(self.parent, item)
         finally:
             self.parent.executed += item.type == "execute_request"
@@ -278,8 +290,8 @@ class Engine:
     def _receive(self, channel: str, frames: Any) -> Request | None:
         try:
             idents, message = self.host.read(frames)
-        except Exception:
-            log.exception("Dropped an unreadable message on the %s channel", channel)
+        except Exception as error:
+            self._refuse_unreadable(channel, frames, error)
             return None
         self.culler.heard(message["header"].get("session"))
         request = Request(self.host, channel, frames, idents, message, self._ask)
@@ -290,21 +302,33 @@ class Engine:
             return None
         return request
 
+    def _refuse_unreadable(self, channel: str, frames: Any, error: Exception) -> None:
+        try:
+            idents, message = self.host.read_header(frames)
+        except Exception as reason:
+            log.warning("Dropped an unreadable message on the %s channel: %r", channel, reason)
+            return
+        log.warning("Refused an unreadable message on the %s channel: %r", channel, error)
+        request = Request(self.host, channel, frames, idents, message, self._ask)
+        request.refuse("InvalidMessageError", f"the message cannot be read: {error}")
+
     def _deliver(self, request: Request, where: Route) -> None:
         if where.to is Destination.REFUSE:
-            request.refuse("UnknownSubshellError", where.name)
+            request.refuse("UnknownSubshellError", f"Unknown subshell_id {where.name}")
         elif where.to is Destination.INLINE:
             self._spawn(self._dispatcher.inline(request))
         else:
             request.own_subshell = where.to in (Destination.NAMED, Destination.FRESH)
             request.on_main = where.on_main
-            self._put(self._shell_for(where), request)
+            shell = self._shell_for(where)
+            if shell is None:  # deleted since it was routed
+                request.refuse("UnknownSubshellError", f"Unknown subshell_id {where.name!r}")
+            else:
+                self._put(shell, request)
 
-    def _shell_for(self, where: Route) -> Shell:
+    def _shell_for(self, where: Route) -> Shell | None:
         if where.to is Destination.CHILD:
-            child = self.registry.get(where.name)
-            assert child is not None
-            return child
+            return self.registry.get(where.name)
         if where.to is Destination.NAMED:
             return self.registry.named(where.name)
         if where.to is Destination.FRESH:
@@ -338,7 +362,12 @@ class Engine:
         comms = self._helpers.get("comms")
         if comms is not None and comms.works_on(comm_id):
             return "comms"
-        return "parent" if self.parent.works_on(comm_id) else ""
+        if self.parent.works_on(comm_id):
+            return "parent"
+        for child in self.registry.all():  # by their header, or by a policy that has changed
+            if child.works_on(comm_id):
+                return str(child.id)
+        return ""
 
     def _forward_to_stock(self, request: Request) -> bool:
         """Subshells that ipykernel 7 made before we were loaded stay as they are."""
@@ -397,10 +426,20 @@ class Engine:
     def _ended(self, child: ChildShell) -> None:
         # An ephemeral child ends by itself; whoever queued something meanwhile gets an answer.
         self.registry.remove(child)
+        child.storage.clear()  # jobs, and threads that it started, may still know the child
         for item in child.close():
             item.delete(child.label)
 
+    def _running(self) -> list[ChildShell]:
+        """The children that run people's code now: subshells, and the thread of the comms."""
+        comms = self._helpers.get("comms")
+        shells = [*self.registry.all(), *([] if comms is None else [comms])]
+        return [shell for shell in shells if shell.busy]
+
     async def _work(self, child: ChildShell, item: Any) -> None:
+        request = _request_of(item)
+        if request is not None and self._helpers.get("service") is not child:
+            self._last = weakref.ref(request)
         if isinstance(item, DetachedCell):
             token = self.contexts.enter(item.request)
             try:
@@ -446,7 +485,7 @@ class Engine:
         request = Request(self.host, "shell", (), idents, message, self._ask)
         request.shell = child
         cell = DetachedCell(code, request)
-        job = Job(next(self._job_numbers), child.label, cell)
+        job = Job(next(self._job_numbers), child, cell, self.current_shell)
         self.jobs.append(job)
         if not child.put(cell):
             cell.delete(child.label)
@@ -489,3 +528,13 @@ class Engine:
         with self._helpers_lock:
             helpers, self._helpers = list(self._helpers.values()), {}
         return helpers
+
+
+def _request_of(item: Any) -> Request | None:
+    """The request behind an item of a child's queue."""
+    found = item.request if isinstance(item, DetachedCell) else item
+    return found if isinstance(found, Request) else None
+
+
+def _nobody() -> None:
+    """Main ran last, or nobody has run anything."""

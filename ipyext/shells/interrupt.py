@@ -18,9 +18,27 @@ from enum import Enum
 from typing import Any
 
 
-def _set_async_exception(thread_id: int, exception: type[BaseException] | None) -> None:
-    argument = None if exception is None else ctypes.py_object(exception)
+def _set_async_exception(thread_id: int, exception: type[BaseException]) -> None:
+    argument = ctypes.py_object(exception)
     ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread_id), argument)
+
+
+class _TakenBack(BaseException):
+    """Replaces an exception that was not delivered."""
+
+
+def _take_back() -> None:
+    """Take back what was sent to the calling thread and not delivered.
+
+    Not by sending None: up to Python 3.11 the interpreter's flag "an exception waits" then stays
+    up for good, which slows the thread down and hangs the next profiled call.
+    """
+    try:
+        _set_async_exception(threading.get_ident(), _TakenBack)
+        while True:
+            threading.get_ident()  # delivered after a call at the latest
+    except _TakenBack:
+        pass
 
 
 class Reach(Enum):
@@ -119,7 +137,7 @@ class Gate:
             self._suspended = True
             late, self._late = self._late or self._delivery is not None, False
             if self._delivery is not None:
-                _set_async_exception(self._thread_id, None)
+                _take_back()
                 self._delivery = None
             return late
 

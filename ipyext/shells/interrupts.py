@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+from collections.abc import Callable
 from typing import NamedTuple
 
 import psutil
 
 from ipyext.shells.child import ChildShell
 from ipyext.shells.interrupt import MainGate
-from ipyext.shells.registry import Registry
 from ipyext.shells.shell import ParentShell
 
 
@@ -24,12 +24,23 @@ class Blocked(NamedTuple):
 
 
 class Interrupts:
-    """Interrupts main and children. Any thread may call anything but `on_sigint`."""
+    """Interrupts main and children. Any thread may call anything but `on_sigint`.
 
-    def __init__(self, parent: ParentShell, registry: Registry, main_gate: MainGate) -> None:
+    Args:
+        parent: main.
+        main_gate: where main's SIGINT may land.
+        running: gives the children that run people's code now, widget callbacks included.
+    """
+
+    def __init__(
+        self,
+        parent: ParentShell,
+        main_gate: MainGate,
+        running: Callable[[], list[ChildShell]],
+    ) -> None:
         self._parent = parent
-        self._registry = registry
         self._main_gate = main_gate
+        self._running = running
 
     def stop_button(self) -> list[Blocked]:
         """What a person means who presses it: main if main is busy, else every busy child.
@@ -37,7 +48,7 @@ class Interrupts:
         Returns the children that an earlier interrupt has not reached yet.
         """
         if not self._parent.busy:
-            busy = [child for child in self._registry.all() if child.busy]
+            busy = self._running()
             if busy:
                 return [blocked for child in busy for blocked in self.child(child)]
         self.main()
@@ -47,7 +58,7 @@ class Interrupts:
         """SIGINT to main and, as the stock kernel does, to the processes that it started."""
         pid = os.getpid()
         if os.getpgid(pid) == pid:
-            theirs = {p.pid for child in self._registry.all() for p in child.processes}
+            theirs = {p.pid for child in self._running() for p in child.processes}
             _signal_group(pid, theirs)
         os.kill(pid, signal.SIGINT)
 
@@ -64,7 +75,7 @@ class Interrupts:
             KeyboardInterrupt: into the user code of main, which it interrupted.
         """
         if not self._main_gate.on_signal():
-            for child in self._registry.all():
+            for child in self._running():
                 self.child(child)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import concurrent.futures
+import threading
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -10,8 +11,16 @@ from typing import Any
 from ipyext.errors import JobCancelledError, JobNotDoneError, SubshellDeletedError
 from ipyext.shells.child import ChildShell
 from ipyext.shells.request import Request
+from ipyext.shells.shell import Shell
+from ipyext.shells.waiting import Pause, wait_for
 
 Execute = Callable[[str], Awaitable[Any]]
+
+
+class JobPause(Pause):
+    """A shell's wait for a job."""
+
+    what = "waiting for a job"
 
 
 class DetachedCell:
@@ -84,11 +93,15 @@ class Job:
         code: what it runs.
     """
 
-    def __init__(self, number: int, subshell: str, cell: DetachedCell) -> None:
+    def __init__(
+        self, number: int, child: ChildShell, cell: DetachedCell, here: Callable[[], Shell]
+    ) -> None:
         self.number = number
-        self.subshell = subshell
+        self.subshell = child.label
         self.code = cell.code
+        self._child = child
         self._cell = cell
+        self._here = here
 
     @property
     def status(self) -> str:
@@ -115,20 +128,28 @@ class Job:
             timeout: seconds to wait at most; None waits as long as it takes.
 
         Raises:
-            JobNotDoneError: it did not end in time. It goes on.
+            JobNotDoneError: it did not end in time, and goes on; or it waits for the very cell
+                that asks.
             JobCancelledError: it was cancelled.
+            KeyboardInterrupt: the shell that waits was interrupted; the job goes on.
             Exception: what the cell raised.
         """
         cancelled = JobCancelledError(f"Job {self.number} was cancelled.")
-        try:
-            error = self._cell.future.exception(timeout)
-        except concurrent.futures.CancelledError:
-            raise cancelled from None
-        except (TimeoutError, concurrent.futures.TimeoutError):
+        future = self._cell.future
+        if not future.done() and threading.current_thread() is self._child.thread:
+            raise JobNotDoneError(
+                f"Job {self.number} is {self.status} in this very subshell, so waiting for it here "
+                "would never end. Wait in another subshell."
+            )
+        if not wait_for(future, self._here(), JobPause(), timeout):
             raise JobNotDoneError(
                 f"Job {self.number} is still {self.status} after {timeout} s. "
                 "Wait longer, or stop it with job.cancel()."
-            ) from None
+            )
+        try:
+            error = future.exception()
+        except concurrent.futures.CancelledError:
+            raise cancelled from None
         if self._cell.cancelled:
             raise cancelled from error
         return self._cell.future.result()

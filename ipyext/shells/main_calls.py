@@ -15,13 +15,24 @@ from ipyext.shells.interrupt import MainGate
 from ipyext.shells.interrupts import Interrupts
 from ipyext.shells.request import Request
 from ipyext.shells.shell import ParentShell, Shell
-from ipyext.shells.waiting import Pause
+from ipyext.shells.waiting import Pause, wait_for
 
 
 class MainPause(Pause):
     """A shell's wait for main."""
 
     what = "waiting for main"
+
+    def __init__(self, stop: Callable[[], None] | None = None) -> None:
+        super().__init__()
+        self._stop = stop
+
+    def interrupt(self) -> None:
+        """End the wait, or `stop` what it is for. Any thread."""
+        if self._stop is None:
+            super().interrupt()
+        else:
+            self._stop()
 
 
 class MainCall:
@@ -87,13 +98,10 @@ class MainCalls:
         if threading.current_thread() is threading.main_thread():
             return function()
         future = self.submit(function)
-        pause = MainPause()
-        future.add_done_callback(lambda _: pause.end())
         request = self._contexts.current()
         shell: Shell = self._parent if request is None or request.shell is None else request.shell
         try:
-            with shell.pause(pause):
-                pause.wait()
+            wait_for(future, shell, MainPause())
         except KeyboardInterrupt:
             if not future.cancel():
                 self._interrupts.main()
@@ -101,5 +109,23 @@ class MainCalls:
         return future.result()
 
     async def drive(self, coroutine: Any, *, awaits: bool = False) -> Any:
-        """As `ChildShell.drive`, but the code runs on main. A child's thread."""
-        return await asyncio.wrap_future(self.submit(lambda: coroutine))
+        """As `ChildShell.drive`, but the code runs on main. A child's thread.
+
+        Raises:
+            KeyboardInterrupt: the child was interrupted.
+        """
+        request = self._contexts.current()
+        assert request is not None
+        assert request.shell is not None
+        future = self.submit(lambda: coroutine)
+
+        def stop() -> None:
+            if not future.cancel():
+                self._interrupts.main()
+
+        with request.shell.pause(MainPause(stop)):
+            try:
+                return await asyncio.wrap_future(future)
+            except asyncio.CancelledError:
+                coroutine.close()
+                raise KeyboardInterrupt from None

@@ -163,7 +163,7 @@ class Request:
 
     def fail(self, ename: str, evalue: str, traceback: list[str] | None = None) -> None:
         """Send an error reply, unless a reply was sent. A cell shows the error, too."""
-        content = contents.error(ename, evalue, traceback or [f"{ename}: {evalue}"])
+        content = contents.error(ename, evalue, traceback)
         with self._lock:
             if self._replied or self._finished:
                 return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import threading
 import time
@@ -11,6 +12,8 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol
+
+import psutil
 
 from ipyext.shells.request import Request
 from ipyext.shells.waiting import Pause
@@ -26,6 +29,19 @@ class Work(Protocol):
 
 class EndOfAbort:
     """Queued behind what an error aborts: from here on, cells run again."""
+
+
+def _same_group(pid: int) -> list[psutil.Process]:
+    """The descendants of a process that are in its process group."""
+    try:
+        group = os.getpgid(pid) if hasattr(os, "getpgid") else None
+        return [
+            process
+            for process in psutil.Process(pid).children(recursive=True)
+            if group is None or os.getpgid(process.pid) == group
+        ]
+    except (psutil.Error, OSError):
+        return []
 
 
 class Shell:
@@ -115,9 +131,13 @@ class Shell:
             return [process for process in self._processes if process.returncode is None]
 
     def signal_processes(self) -> None:
-        """SIGINT to the processes that this shell's code started. Any thread."""
+        """SIGINT to the processes that this shell's code started, as Ctrl-C would. Any thread."""
         for process in self.processes:
             with contextlib.suppress(OSError, ValueError):
+                # A command shell that waits for its own child does not end before that.
+                for descendant in _same_group(process.pid):
+                    with contextlib.suppress(psutil.Error, OSError):
+                        descendant.send_signal(signal.SIGINT)
                 process.send_signal(signal.SIGINT)
 
     def works_on(self, comm_id: str) -> bool:

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import threading
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ipyext.shells.shell import Shell
 
 
 class Pause:
@@ -40,3 +45,19 @@ class Pause:
         if self._interrupted:
             raise KeyboardInterrupt("Interrupted by user")
         return ended
+
+
+def wait_for(
+    future: concurrent.futures.Future[Any],
+    shell: Shell,
+    pause: Pause,
+    timeout: float | None = None,
+) -> bool:
+    """Wait until `future` is done, at most `timeout` seconds; False if it is not.
+
+    Raises:
+        KeyboardInterrupt: `shell`, whose code waits, was interrupted.
+    """
+    future.add_done_callback(lambda _: pause.end())
+    with shell.pause(pause):
+        return pause.wait(timeout)

@@ -267,6 +267,11 @@ class Host:
         found: tuple[list[bytes], Message] = self._channels.reader.read(frames)
         return found
 
+    def read_header(self, frames: Frames) -> tuple[list[bytes], Message]:
+        """See `messages.Reader.read_header`."""
+        found: tuple[list[bytes], Message] = self._channels.reader.read_header(frames)
+        return found
+
     def unpack(self, content: Any) -> Any:
         """See `messages.Reader.unpack`."""
         return self._channels.reader.unpack(content)

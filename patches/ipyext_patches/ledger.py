@@ -16,6 +16,7 @@ from typing import Any
 
 import wrapt
 
+from ipyext_patches import versions
 from ipyext_patches.errors import PatchConflictError, UnsupportedTargetError
 from ipyext_patches.spec import Patch, PatchReport, Wrapper
 
@@ -57,14 +58,15 @@ class Change:
             self._refuse("missing", "the attribute that this release was checked with")
         problem = self.patch.shape.problem(found)
         if problem is not None:
-            self._refuse(problem, f"the shape {self.patch.shape}")
+            self._refuse(problem, self.patch.shape.words())
 
     def _refuse(self, found: str, expected: str) -> None:
         raise UnsupportedTargetError(
             f"{self.patch.target} (patch {self.patch.id!r})",
             found,
             expected,
-            "Another extension may have changed it: load ipyext first, or report this.",
+            f"Another extension may have changed it: load ipyext first, or report this with your "
+            f"versions ({versions.summary()}).",
         )
 
 

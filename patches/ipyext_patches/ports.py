@@ -56,6 +56,9 @@ class Hooks(Protocol):
     def main_context(self) -> Context | None:
         """The request that main works on, or did last. Any thread."""
 
+    def descriptor_context(self) -> Context | None:
+        """Whose code wrote to the process's descriptors; ``None`` for main. Any thread."""
+
     def inherit(self, thread: Any) -> None:
         """`thread` is about to be started by the calling code. Any thread."""
 

@@ -20,6 +20,14 @@ class Shape:
     kind: str
     parameters: tuple[str, ...] = ()
 
+    def words(self) -> str:
+        """What is expected, for people."""
+        if self.kind != "function":
+            return f"an {self.kind}"
+        if not self.parameters:
+            return "a function"
+        return f"a function of ({', '.join(self.parameters)}, ...)"
+
     def problem(self, found: object) -> str | None:
         """Why `found` does not fit, or ``None``. Runs no code of the target."""
         if self.kind != "function":
@@ -34,7 +42,7 @@ class Shape:
             return None  # implemented in C: nothing to compare
         names = tuple(name for name in signature.parameters if name not in ("self", "cls"))
         if names[: len(self.parameters)] != self.parameters:
-            return f"a function of {names} instead of {self.parameters}"
+            return f"a function of ({', '.join(names)})"
         return None
 
 

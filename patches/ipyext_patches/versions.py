@@ -30,12 +30,13 @@ CHECKED: tuple[CheckedRange, ...] = (
     CheckedRange(
         "ipykernel",
         ">=5.5.6,<5.6|>=6.17,<7|>=7.0.1,<7.5",
-        "Install a checked ipykernel (pip install 'ipykernel<7.5') or a newer ipyext-kernel.",
+        "Install a checked ipykernel (pip install --upgrade 'ipykernel<7.5') or a newer "
+        "ipyext-kernel.",
     ),
     CheckedRange(
         "ipython",
         ">=7.34,<10",
-        "Install a checked IPython (pip install 'ipython<10') or a newer ipyext-kernel.",
+        "Install a checked IPython (pip install --upgrade 'ipython<10') or a newer ipyext-kernel.",
     ),
     CheckedRange("pyzmq", ">=25,<28", "Install a checked pyzmq (pip install 'pyzmq>=25,<28')."),
     CheckedRange("wrapt", ">=2.4,<3", "Install a checked wrapt (pip install 'wrapt>=2.4,<3')."),
@@ -95,3 +96,8 @@ def lane(ipykernel_version: str) -> Lane:
     if major == 5:
         return 5
     return 6 if major == 6 else 7
+
+
+def summary() -> str:
+    """The installed versions in one line, for messages."""
+    return ", ".join(f"{name} {version}" for name, version in installed().items())

@@ -80,11 +80,11 @@ def test_from_main_with_children_busy_waiting_and_queued(loaded: Kernel) -> None
     queued = [loaded.wire.send_execute("1", subshell=child) for child in children for _ in range(5)]
     # A request on the same connection, so those above have been routed.
     loaded.run("pass")
-    loaded.unload()
+    assert loaded.wire.execute("%unload_ext ipyext").text("stderr") == ""
     for answer in loaded.wire.wait(*running, *queued):
         assert answer.status == "error"
         assert answer.content["ename"] in ("SubshellDeletedError", "KeyboardInterrupt")
-    loaded.run("never.set()")
+    assert loaded.wire.execute("never.set()").text("stderr") == ""
     loaded.assert_stock()
 
 

@@ -140,7 +140,9 @@ MALFORMED: dict[str, Malformed] = {
     "metadata null": _execute(GOOD, metadata=b"null", expect=ANY),
     "parent a list": _execute(GOOD, parent=b"[]", expect=ANY),
     "parent null": _execute(GOOD, parent=b"null", expect=ANY),
-    "parent not JSON": _execute(GOOD, parent=b"{", expect=DROPPED),
+    "parent not JSON": _execute(GOOD, parent=b"{"),
+    "metadata not JSON": _execute(GOOD, metadata=b"{bad"),
+    "version a number": _execute(GOOD, header={"version": 5}),
     # subshells, in the header
     "subshell a list": _execute(GOOD, header={"subshell_id": ["a"]}, only="shell"),
     "subshell an object": _execute(GOOD, header={"subshell_id": {"a": 1}}, only="shell"),

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.wire import TIMEOUT, Answer, Wire
+from tests.wire import TIMEOUT, Answer, KernelProcess, Wire
 
 
 @pytest.fixture(autouse=True)
@@ -169,6 +169,35 @@ def test_an_error_in_a_thread(kernel: Wire, child: str) -> None:
 def test_an_error_in_a_timer(kernel: Wire, child: str) -> None:
     started = kernel.execute("threading.Timer(0.01, lambda: 1/0).start()", subshell=child)
     shows(kernel, started, "ZeroDivisionError", "stderr")
+
+
+FAILING = {
+    "callback": "handle = loop.call_soon(fail)",
+    "task": "async def task():\n    fail()\nhandle = loop.create_task(task()) and None",
+}
+
+
+@pytest.mark.parametrize("code", FAILING.values(), ids=FAILING)
+@pytest.mark.parametrize("busy", [False, True], ids=["main-idle", "main-busy"])
+def test_an_error_nobody_awaits(
+    process: KernelProcess, kernel: Wire, child: str, code: str, busy: bool
+) -> None:
+    """asyncio logs it: where logging goes to the terminal, it is there, as on main."""
+    running = [kernel.begin("go.wait(30)")] if busy else []
+    started = kernel.execute(
+        f"loop = asyncio.get_event_loop()\ndef fail(): raise ValueError('of {busy}')\n{code}",
+        subshell=child,
+    )
+    others = [kernel.execute("print('later')", subshell=child)]
+    told = f"ValueError: of {busy}"
+    end = time.monotonic() + TIMEOUT
+    while told not in started.text("stderr") + process.log.read_text():
+        assert time.monotonic() < end
+        kernel.pump(0.01)
+    others.append(kernel.execute("go.set()", subshell=child))
+    for answer in [*others, *kernel.wait(*running)]:
+        assert answer.text("stderr") == ""
+    assert kernel.execute("'alive'", subshell=child).result == "'alive'"
 
 
 def test_an_error_in_a_task_is_raised_where_it_is_awaited(kernel: Wire, child: str) -> None:

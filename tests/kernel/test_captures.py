@@ -7,6 +7,7 @@ swapped in all three at the same moment. See also test_g2_right_place.py.
 from __future__ import annotations
 
 import ast
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -238,6 +239,17 @@ def test_timeit_magic(kernel: Wire, shells: Shells, kind: str) -> None:
             found = value(kernel, f"timing_{who}.loops, timing_{who}.repeat, len(calls_{who})")
             assert found == (3, 2, 6)
     assert value(kernel, "__import__('gc').isenabled()") is True
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 12), reason="one profiler per process since 3.12")
+def test_prun_magic(kernel: Wire, shells: Shells) -> None:
+    cell = (
+        "def work_WHO(): meet.wait()\n"
+        "stats_WHO = %prun -q -r work_WHO()\nmeet.wait()\n"
+        "sorted(name for _, _, name in stats_WHO.stats if name.startswith('work_'))"
+    )
+    for who, answer in everywhere(kernel, shells, cell).items():
+        assert answer.result == f"['work_{who}']"
 
 
 def test_run_magic(kernel: Wire, shells: Shells) -> None:

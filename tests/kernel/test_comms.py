@@ -303,7 +303,23 @@ def test_a_callback_that_keeps_main_busy(kernel: Wire, comms: str) -> None:
     assert heard(kernel, one) == "([1, 2], 0)"
 
 
-@pytest.mark.parametrize("policy", ["auto"])
+@pytest.mark.parametrize("then", ["another child", "no child", "policy auto", "policy main"])
+def test_a_callback_that_keeps_a_child_busy(kernel: Wire, comms: str, then: str) -> None:
+    kernel.execute("%config IPyExt.comms = 'header'")
+    one, holder = new(kernel), kernel.create()
+    sent = [tell(kernel, one, 1, holder, hold="go")]
+    kernel.wait_for_text(sent[0], f"subshell-{holder}\nheld\n")
+    if then.startswith("policy"):
+        kernel.execute(f"%config IPyExt.comms = {then.split()[1]!r}")
+    sent.append(tell(kernel, one, 2, comms if then == "another child" else None))
+    # What would come before these, if the second message was where these go:
+    assert heard(kernel, one, subshell=comms) == heard(kernel, one) == "([], 0)"
+    kernel.execute("go.set()")
+    kernel.wait(*sent)
+    assert heard(kernel, one) == "([1, 2], 0)"
+
+
+@pytest.mark.parametrize("policy", ["auto", "header"])
 def test_messages_stream_in_while_main_is_busy_and_idle(
     kernel: Wire, comms: str, policy: str
 ) -> None:
@@ -353,6 +369,21 @@ def test_comm_info(kernel: Wire, comms: str) -> None:
     assert running is not None
     kernel.wait(running)
     assert of_child not in info()
+
+
+def test_comm_info_while_main_opens_a_comm(kernel: Wire, comms: str) -> None:
+    # The kernel looks at one comm after the other; main opens another one meanwhile.
+    kernel.execute(
+        "class Slow:\n    @property\n    def target_name(self):\n        first.set()\n"
+        "        second.wait(30)\n        return 'slow'\n"
+        "manager.comms['slow'] = Slow()"
+    )
+    running = kernel.begin("first.wait(30)\nfresh = new('fresh')\nsecond.set()\ngo.wait()")
+    answer = kernel.request("comm_info_request")
+    kernel.execute("go.set()\n_ = manager.comms.pop('slow')", subshell=comms)
+    kernel.wait(running)
+    assert answer.status == "ok", answer.content
+    assert answer.content["comms"]["slow"] == {"target_name": "slow"}
 
 
 TARGET = """

@@ -280,3 +280,27 @@ def test_what_main_has_to_draw_when_the_extension_goes(stock: Wire) -> None:
     ]
     assert pictures(stock.execute("'nothing to draw'")) == []
     stock.check()
+
+
+@pytest.mark.parametrize("made_in", ["cell", "detached cell"])
+def test_figures_of_a_deleted_child_do_not_leak(kernel: Wire, plotting: str, made_in: str) -> None:
+    kernel.execute(KEEP)
+    kernel.execute("before = set(threading.enumerate())")
+    cell = "plt.figure('kept')\nkept = weakref.ref(plt.gcf())\ndone.set()"
+    if made_in == "cell":
+        child = kernel.create()
+        kernel.execute(cell, subshell=child)
+    else:
+        kernel.execute(f"%%subshell worker --detach\n{cell}")
+        assert kernel.execute("done.wait(30)").result == "True"
+        (child,) = set(kernel.shells()) - {plotting}
+    assert kernel.execute("plt.get_figlabels()", subshell=child).result == "['kept']"
+    assert kernel.execute("kept() is not None").result == "True"
+    ending = (
+        "[t for t in threading.enumerate() if t not in before and t.name.startswith('subshell-')]"
+    )
+    kernel.execute(f"ending = {ending}")
+    kernel.delete(child)
+    kernel.execute("while ending:\n    ending.pop().join(30)")
+    assert kernel.execute("_ = gc.collect()\nkept()").result is None
+    assert kernel.execute("plt.get_figlabels()").result == "[]"

@@ -100,6 +100,24 @@ def test_user_expressions_of_a_child(kernel: Wire, child: str) -> None:
     assert (found["b"]["status"], found["b"]["ename"]) == ("error", "ZeroDivisionError")
 
 
+@pytest.mark.fault
+@pytest.mark.parametrize("content", [{}, {"subshell_id": None}, {"subshell_id": ["x"]}])
+def test_delete_without_a_proper_id(kernel: Wire, content: dict[str, Any]) -> None:
+    reply = kernel.control("delete_subshell_request", content)
+    assert reply["status"] == "error"
+    assert reply["ename"]
+    assert reply["evalue"]
+    assert isinstance(reply["traceback"], list)
+
+
+@pytest.mark.fault
+@pytest.mark.parametrize("wanted", [["x"], {"x": 1}, 7])
+def test_a_subshell_id_that_is_no_string(kernel: Wire, wanted: object) -> None:
+    answer = kernel.execute("1", subshell=wanted)
+    assert (answer.status, answer.states) == ("error", ["busy", "idle"])
+    assert answer.content["ename"] == "UnknownSubshellError"
+
+
 # -- what no client should send --------------------------------------------------------------------
 
 
@@ -220,6 +238,7 @@ def test_every_kind_of_request_to_a_deleted_subshell_is_refused(kernel: Wire, ch
     assert {answer.status for answer in answers} == {"error"}
 
 
+@pytest.mark.fault
 def test_twenty_queued_cells_are_answered_when_their_subshell_is_deleted(
     kernel: Wire, child: str
 ) -> None:
@@ -258,6 +277,7 @@ def test_an_error_with_stop_on_error_false_aborts_nothing(kernel: Wire, child: s
     assert [a.status for a in kernel.wait(failing, behind)] == ["error", "ok"]
 
 
+@pytest.mark.fault
 def test_ids_and_signatures_stay_unique_with_many_senders(kernel: Wire, child: str) -> None:
     """The client refuses a signature that it has seen, and notes ids that it has."""
     shells = [None, child, *(kernel.create() for _ in range(3))]

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.conftest import LANE
 from tests.wire import Answer, Wire
 
 SHELLS = ("main", "child")
@@ -139,6 +140,7 @@ def test_clear_output(kernel: Wire, child: str) -> None:
     assert kernel.wait(running)[0].of("clear_output") == []
 
 
+@pytest.mark.fault
 def test_two_results_at_the_same_moment(kernel: Wire, child: str) -> None:
     kernel.execute(
         "class Slow:\n"
@@ -160,6 +162,7 @@ def test_many_results_at_once(kernel: Wire, child: str) -> None:
         assert kernel.answers[msg_id].result == f"'{who} {n}'"
 
 
+@pytest.mark.fault
 def test_two_exceptions_at_the_same_moment(kernel: Wire, child: str) -> None:
     kernel.execute(
         "class Slow(Exception):\n"
@@ -189,6 +192,7 @@ def test_syntax_errors(kernel: Wire, child: str) -> None:
     assert kernel.wait(running)[0].status == "ok"
 
 
+@pytest.mark.fault
 def test_payloads(kernel: Wire, child: str) -> None:
     cell = "meet.wait()\nget_ipython().set_next_input('next of WHO')\nmeet.wait()"
     for who, answer in zip(SHELLS, both(kernel, child, cell), strict=True):
@@ -210,6 +214,7 @@ def test_page_of_help(kernel: Wire, child: str) -> None:
     assert kernel.wait(running)[0].content["payload"] == []
 
 
+@pytest.mark.fault
 def test_captures_at_the_same_moment(kernel: Wire, child: str) -> None:
     cell = "%%capture caught_WHO\nmeet.wait()\nprint('WHO')\nmeet.wait()\n'result of WHO'"
     for answer in both(kernel, child, cell):
@@ -229,6 +234,7 @@ def test_a_capture_in_a_child_leaves_main_alone(kernel: Wire, child: str) -> Non
     assert kernel.execute("caught.stdout").result == "'in\\n'"
 
 
+@pytest.mark.fault
 def test_a_capture_in_main_leaves_a_child_alone(kernel: Wire, child: str) -> None:
     capturing = kernel.send_execute("%%capture caught\nmeet.wait()\nprint('in')\nmeet.wait()")
     answer = kernel.execute("meet.wait()\nprint('out')\nmeet.wait()\n'result'", subshell=child)
@@ -252,6 +258,7 @@ def test_comm_messages_of_a_cell(kernel: Wire, child: str) -> None:
         assert len(answer.of("comm_close")) == 1
 
 
+@pytest.mark.fault
 def test_a_comm_of_a_deleted_child_still_works(kernel: Wire, child: str) -> None:
     kernel.execute(COMM + "heard = []")
     answer = kernel.execute(
@@ -280,6 +287,7 @@ def test_a_comm_callback_while_main_loops(kernel: Wire, child: str) -> None:
     assert kernel.wait(running)[0].text() == "begun\n"
 
 
+@pytest.mark.fault
 def test_threads_of_a_child(kernel: Wire, child: str) -> None:
     cell = (
         "def work_WHO():\n    for n in range(20):\n        meet.wait()\n        print('WHO', n)\n"
@@ -360,3 +368,54 @@ def test_a_task_prints_under_its_own_cell_while_another_cell_runs(kernel: Wire, 
     second = kernel.execute("await task\nprint('cell')", subshell=child)
     kernel.until(lambda: first.text().count("task") == 10, what="the task's output")
     assert second.text() == "cell\n"
+
+
+FORK = """
+import os
+pid = os.fork()
+if not pid:
+    print('in the fork WHO', flush=True)
+    os._exit(0)
+os.waitpid(pid, 0)[1]
+"""
+POOL = """
+import functools, multiprocessing
+with multiprocessing.get_context('fork').Pool(2) as pool:
+    pool.map(functools.partial(print, flush=True), ['pool WHO'] * 4)
+"""
+
+
+@pytest.mark.parametrize("where", SHELLS)
+@pytest.mark.parametrize(("cell", "lines"), [(FORK, ["in the fork"]), (POOL, ["pool"] * 4)])
+def test_forked_processes(
+    kernel: Wire, child: str, where: str, cell: str, lines: list[str]
+) -> None:
+    subshell = child if where == "child" else None
+    kernel.execute("import warnings; warnings.simplefilter('ignore')")
+    answer = kernel.execute(cell.replace("WHO", where), subshell=subshell)
+    assert answer.status == "ok"
+    # The fork's text comes through a pipe of its own, maybe after the reply.
+    expected = sorted(f"{line} {where}" for line in lines)
+    kernel.until(lambda: sorted(answer.text().splitlines()) == expected, what="the fork's text")
+
+
+DESCRIPTORS = {
+    "a process": "import subprocess\nsubprocess.run(['echo', 'inherited'])",
+    "a shell": "import subprocess\nsubprocess.run('echo inherited; true', shell=True)",
+    "os.write": "import os\nos.write(1, b'inherited\\n')",
+}
+
+
+@pytest.mark.skipif(LANE < 6, reason="ipykernel 5 does not read the process's descriptors")
+@pytest.mark.parametrize("way", DESCRIPTORS)
+def test_what_is_written_to_inherited_descriptors(kernel: Wire, child: str, way: str) -> None:
+    """Under the cell of the only shell that runs one; of main, if that is busy."""
+    before = kernel.execute("print('before')")
+    answer = kernel.execute(DESCRIPTORS[way], subshell=child)
+    kernel.until(lambda: answer.text() == "inherited\n", what="the output")
+    assert before.text() == "before\n"
+    main = kernel.begin("go.wait()")
+    kernel.execute(DESCRIPTORS[way], subshell=child)
+    kernel.wait_for_text(main, "inherited")
+    kernel.execute("go.set()", subshell=child)
+    kernel.wait(main)

@@ -27,6 +27,7 @@ def test_main_counts_as_if_there_were_no_child(kernel: Wire, child: str) -> None
     assert counts(kernel.execute("'x'")) == {before + 1}
 
 
+@pytest.mark.fault
 def test_the_count_of_a_running_cell_of_main_is_its_own(kernel: Wire, child: str) -> None:
     running = kernel.begin("go.wait()\n'x'")
     for _ in range(5):
@@ -36,6 +37,7 @@ def test_the_count_of_a_running_cell_of_main_is_its_own(kernel: Wire, child: str
     assert len(counts(answer)) == 1
 
 
+@pytest.mark.fault
 def test_counts_of_three_shells_that_run_at_once(kernel: Wire, child: str) -> None:
     other = kernel.create()
     first = kernel.execute("0").content["execution_count"] + 1
@@ -76,6 +78,7 @@ def test_functions_of_a_child_see_what_main_defines_later(kernel: Wire, child: s
     assert kernel.execute("[twice() for _ in range(1)]", subshell=child).result == "[42]"
 
 
+@pytest.mark.fault
 def test_last_results_are_the_shells_own(kernel: Wire, child: str) -> None:
     kernel.execute("'of main'")
     kernel.execute("'of child'", subshell=child)
@@ -122,6 +125,7 @@ def test_a_child_does_not_show_its_results_in_mains_underscore_while_main_runs(
     assert "of child" not in kernel.wait(running)[0].text()
 
 
+@pytest.mark.fault
 def test_the_last_error_is_the_shells_own(kernel: Wire, child: str) -> None:
     kernel.execute("raise ValueError('of main')")
     kernel.execute("raise KeyError('of child')", subshell=child)

@@ -76,6 +76,13 @@ def test_names_that_do_not(kernel: Wire, name: str) -> None:
     assert kernel.shells() == []
 
 
+@pytest.mark.parametrize("name", [4, ["x"], {"x": 1}, True])
+def test_a_name_that_is_no_string(kernel: Wire, name: object) -> None:
+    reply = kernel.control("create_subshell_request", {"name": name})
+    assert (reply["status"], reply["ename"]) == ("error", "InvalidContentError")
+    assert kernel.shells() == []
+
+
 def test_a_name_is_taken_until_its_owner_is_deleted(kernel: Wire) -> None:
     first = kernel.create("one")
     reply = kernel.control("create_subshell_request", {"name": "one"})
@@ -144,6 +151,7 @@ def test_a_second_delete_is_an_error(kernel: Wire, child: str) -> None:
     assert child in reply["evalue"]
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("doing", ENDLESS)
 def test_delete_of_a_busy_child(kernel: Wire, child: str, doing: str) -> None:
     running = kernel.begin(ENDLESS[doing], subshell=child)
@@ -161,6 +169,7 @@ def test_delete_of_a_busy_child(kernel: Wire, child: str, doing: str) -> None:
     kernel.execute("go.set()")
 
 
+@pytest.mark.fault
 def test_delete_while_main_loops_too(kernel: Wire, child: str) -> None:
     main = kernel.begin("while not go.is_set(): pass")
     running = kernel.begin("while True: pass", subshell=child)
@@ -181,6 +190,7 @@ def test_delete_leaves_main_and_other_children_running(kernel: Wire, child: str)
     assert [a.result for a in kernel.wait(main, bystander)] == ["'main'", "'other'"]
 
 
+@pytest.mark.fault
 def test_the_finally_of_a_deleted_awaiting_cell_runs(kernel: Wire, child: str) -> None:
     running = kernel.begin(
         "try:\n    await asyncio.sleep(600)\nfinally:\n    done.set()", subshell=child

@@ -51,6 +51,7 @@ def test_output_comes_before_the_question(kernel: Wire, child: str) -> None:
         kernel.wait(asking)
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
 def test_three_shells_answered_in_any_order(
     kernel: Wire, child: str, order: tuple[int, ...]
@@ -87,18 +88,23 @@ def test_an_answer_with_a_parent_overtakes_one_without(kernel: Wire, child: str)
     assert kernel.wait(first)[0].text() == "one got 1\n"
 
 
+QUESTIONS = 1000
+
+
+@pytest.mark.fault
+@pytest.mark.timeout(300)
 def test_many_questions_of_three_shells(kernel: Wire, child: str) -> None:
     shells = [None, child, kernel.create()]
     sent = [
         kernel.send_execute(
-            f"got_{n} = [input('{n} %d' % i) for i in range(20)]\n"
-            f"got_{n} == ['{n} %d' % i for i in range(20)]",
+            f"got_{n} = [input('{n} %d' % i) for i in range({QUESTIONS})]\n"
+            f"got_{n} == ['{n} %d' % i for i in range({QUESTIONS})]",
             subshell=shell,
             allow_stdin=True,
         )
         for n, shell in enumerate(shells)
     ]
-    for _ in range(60):
+    for _ in range(3 * QUESTIONS):
         (question,) = kernel.wait_for_input()
         kernel.answer_input(question, prompt(question))
     assert [a.result for a in kernel.wait(*sent)] == ["True"] * 3
@@ -140,6 +146,7 @@ def test_allow_stdin_false_refuses_only_that_cell(kernel: Wire, child: str) -> N
     assert kernel.wait(asking)[0].text() == "main got yes\n"
 
 
+@pytest.mark.fault
 def test_allow_stdin_false_in_main_while_a_child_asks(kernel: Wire, child: str) -> None:
     asking = ask(kernel, "child", child)
     (question,) = kernel.wait_for_input()
@@ -175,6 +182,7 @@ def test_end_of_file(kernel: Wire, child: str) -> None:
         assert kernel.wait(asking)[0].content["ename"] == "EOFError"
 
 
+@pytest.mark.fault
 def test_interrupt_of_a_child_that_asks(kernel: Wire, child: str) -> None:
     asking = ask(kernel, "child", child)
     (question,) = kernel.wait_for_input()
@@ -203,6 +211,7 @@ def test_interrupt_without_an_id_reaches_a_child_that_asks(kernel: Wire, child: 
     assert kernel.wait(asking)[0].content["ename"] == "KeyboardInterrupt"
 
 
+@pytest.mark.fault
 def test_delete_of_a_child_that_asks(kernel: Wire, child: str) -> None:
     main, asking = ask(kernel, "main"), ask(kernel, "child", child)
     questions = kernel.wait_for_input(2)

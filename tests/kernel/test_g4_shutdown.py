@@ -70,6 +70,7 @@ def test_running_and_queued_cells_are_answered_first(
     assert process.gone_within(SOON)
 
 
+@pytest.mark.fault
 def test_many_children_of_all_kinds(kernel: Wire, child: str, process: KernelProcess) -> None:
     for code in CHILDREN.values():
         if code is not None:
@@ -79,6 +80,7 @@ def test_many_children_of_all_kinds(kernel: Wire, child: str, process: KernelPro
     assert process.gone_within(SOON)
 
 
+@pytest.mark.fault
 def test_zombies(kernel: Wire, child: str, process: KernelProcess) -> None:
     running = kernel.begin("time.sleep(600)", subshell=child)
     kernel.delete(child)
@@ -122,3 +124,15 @@ def test_nothing_on_standard_error_at_the_end(
     log = process.log.read_text()
     assert "Traceback" not in log
     assert "Fatal" not in log
+
+
+@pytest.mark.parametrize("channel", ["control", "shell"])
+def test_a_looping_main_does_not_keep_the_process_alive(
+    kernel: Wire, child: str, process: KernelProcess, channel: str
+) -> None:
+    main = kernel.begin("while True: pass")
+    kernel.begin("while True: pass", subshell=child)
+    msg_id = shut_down(kernel, channel)
+    kernel.until(lambda: kernel.answers[msg_id].reply is not None)
+    assert process.gone_within(SOON)
+    kernel.expect_reply[main] = False  # interrupted; its reply may be lost with the process

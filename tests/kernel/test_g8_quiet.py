@@ -61,6 +61,7 @@ def test_idle_children_do_not_wake_up(kernel: Wire, probe: psutil.Process) -> No
     assert min(found) < MANY
 
 
+@pytest.mark.fault
 def test_three_descriptors_a_child_at_most(kernel: Wire, probe: psutil.Process) -> None:
     before = probe.num_fds()
     made = fill(kernel)
@@ -151,3 +152,17 @@ def test_the_log_stays_empty(kernel: Wire, process: KernelProcess) -> None:
     log = process.log.read_text()
     assert "ipyext" not in log.replace("ipyext-test-", "")
     assert "Traceback" not in log
+
+
+def test_what_we_log_goes_where_the_kernel_logs(kernel: Wire, process: KernelProcess) -> None:
+    """Never under a cell, and never as output of nobody."""
+    main = kernel.execute("1")
+    kernel.request("unknown_request")
+    header = {**kernel.header("x"), "msg_type": "execute_request"}
+    kernel.wait(kernel.send_parts("shell", header, b"{}", metadata=b"{bad"))  # type: ignore[arg-type]
+    kernel.execute("import sys; sys.stderr.flush()")
+    assert main.text("stderr") == ""
+    assert kernel.stray_output() == []
+    log = process.log.read_text()
+    assert "Nobody handles unknown_request on the shell channel" in log
+    assert "Refused an unreadable message on the shell channel" in log

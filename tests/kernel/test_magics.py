@@ -179,6 +179,16 @@ def test_errors_name_the_subshells_there_are(kernel: Wire) -> None:
     assert "There are: one, two." in said(kernel.execute("%subshell info three"))
 
 
+def test_main_can_be_neither_deleted_nor_renamed(kernel: Wire) -> None:
+    kernel.create("one")
+    assert "main is the parent subshell and cannot be deleted" in said(
+        kernel.execute("%subshell delete main")
+    )
+    assert "main is the parent subshell and cannot be renamed" in said(
+        kernel.execute("%subshell rename main x")
+    )
+
+
 # -- help and completion ---------------------------------------------------------------------------
 
 

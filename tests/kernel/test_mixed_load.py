@@ -12,6 +12,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from tests.wire import Answer, Wire
 
 SECONDS = float(os.environ.get("IPYEXT_LOAD_SECONDS", "8"))
@@ -117,6 +119,7 @@ else:
 """
 
 
+@pytest.mark.fault
 def test_everything_under_its_own_cell(kernel: Wire) -> None:
     kernel.execute(SETUP)
     shells: list[Any] = [None, *(kernel.create() for _ in range(3))]

@@ -102,6 +102,6 @@ def test_an_error_has_every_field() -> None:
         "status": "error",
         "ename": "A",
         "evalue": "b",
-        "traceback": [],
+        "traceback": ["A: b"],
     }
     assert content.error("A", "b", ["c"])["traceback"] == ["c"]

@@ -11,13 +11,17 @@ import pytest
 
 from ipyext.errors import JobCancelledError, JobNotDoneError, SubshellDeletedError
 from ipyext.shells.jobs import DetachedCell, Job
+from ipyext.shells.shell import ParentShell
 
 
 class Child:
     """Stands for the child that runs it."""
 
+    label = "worker"
+
     def __init__(self) -> None:
         self.interrupted = 0
+        self.thread = threading.Thread()
 
     def interrupt(self) -> bool:
         self.interrupted += 1
@@ -38,7 +42,9 @@ class Output:
 def made(code: str = "\nx = 1\nx") -> tuple[DetachedCell, Job, Output]:
     output = Output()
     cell = DetachedCell(code, SimpleNamespace(output=output))  # type: ignore[arg-type]
-    return cell, Job(3, "worker", cell), output
+    child: Any = Child()
+    asking = ParentShell(lambda: None)
+    return cell, Job(3, child, cell, lambda: asking), output
 
 
 def result(value: Any = None, error: Any = None, before: Any = None) -> Any:

@@ -49,10 +49,14 @@ FITS = [
     (ITEM, object()),
 ]
 FAILS = [
-    (function("silent"), Owner.method, "instead of ('silent',)"),
-    (function("silent", "code"), Owner.method, "('code', 'silent', 'extra')"),
-    (function("code", "silent", "extra", "more"), Owner.method, "instead of"),
-    (function("code"), Owner.anything, "('args', 'kwargs')"),
+    (function("silent"), Owner.method, "a function of (code, silent, extra)"),
+    (function("silent", "code"), Owner.method, "(code, silent, extra)"),
+    (
+        function("code", "silent", "extra", "more"),
+        Owner.method,
+        "a function of (code, silent, extra)",
+    ),
+    (function("code"), Owner.anything, "(args, kwargs)"),
     (FUNCTION, 1, "not callable but int"),
     (FUNCTION, None, "not callable but NoneType"),
     (FUNCTION, property(), "not callable but property"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import contextlib
+import contextvars
 import datetime
 import fnmatch
 import queue
@@ -52,7 +53,7 @@ class HistorySink:
                     target=self._run, name="ipyext-history", daemon=True
                 )
                 self._thread.pydev_do_not_trace = True  # type: ignore[attr-defined]
-                self._thread.start()
+                contextvars.Context().run(self._thread.start)  # it works for no cell
 
     def put(self, key: object, label: str, line: int, source: str, raw: str) -> None:
         """Store an input of the child that `key` stands for. Any thread; takes no lock."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import threading
 from typing import Any
 
@@ -51,17 +52,44 @@ class Reader:
             message = session.deserialize(rest, content=False, copy=False)
         except (AttributeError, TypeError):
             # Without a version it counts as protocol 4, and adapting that reads the content.
-            message = session.deserialize(rest, copy=False)
+            try:
+                message = session.deserialize(rest, copy=False)
+            except Exception:
+                session.digest_history.discard(bytes(rest[0].bytes))  # for `read_header`
+                raise
         else:
             if session.auth is not None:
                 # What deserialize() does itself when it unpacks the content: refuse replays.
                 session._add_digest(bytes(rest[0].bytes))
+        return list(idents), self._checked(message)
+
+    def read_header(self, frames: Any) -> tuple[list[bytes], dict[str, Any]]:
+        """As `read`, of a message of which nothing but the header can be read.
+
+        Raises:
+            ValueError, TypeError, KeyError, and what the unpacker raises: see `read`.
+        """
+        session: Any = self._session
+        idents, rest = session.feed_identities(frames, copy=False)
+        parts = [bytes(part.bytes) for part in rest[:5]]
+        if session.auth is not None:
+            if parts[0] in session.digest_history:
+                raise ValueError("this message has come in before")
+            if not hmac.compare_digest(parts[0], session.sign(parts[1:5])):
+                raise ValueError("the signature is wrong")
+            session._add_digest(parts[0])
+        header = session.unpack(parts[1])
+        empty: dict[str, Any] = {"parent_header": {}, "metadata": {}, "content": {}, "buffers": []}
+        return list(idents), self._checked({"header": header, **empty})
+
+    @staticmethod
+    def _checked(message: dict[str, Any]) -> dict[str, Any]:
         header = message["header"]
         if not isinstance(header.get("msg_id"), str) or not isinstance(header.get("msg_type"), str):
             raise TypeError("msg_id and msg_type must be strings")
         if not isinstance(message["metadata"], dict):
             message["metadata"] = {}
-        return list(idents), message
+        return message
 
     def unpack(self, content: Any) -> Any:
         """Unpack the content if `read` left it packed."""

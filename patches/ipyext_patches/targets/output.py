@@ -85,8 +85,14 @@ def changes(ledger: Ledger, hooks: Hooks, iopub_thread: Any) -> list[Change]:
     one_buffer = "parent_header" not in vars(OutStream)
     plain = _is_ipykernels(vars(OutStream)["write"])
 
+    def watcher(stream: Any) -> Any:
+        """Its thread reads what was written to a descriptor of the process (6.0 on)."""
+        return getattr(stream, "watch_fd_thread", None)
+
     def writer(stream: Any) -> Any:
         context = hooks.current()
+        if context is None and threading.current_thread() is watcher(stream):
+            context = hooks.descriptor_context()
         # Main prints our way there, too, unless another tool wants to see what it writes.
         if context is None and one_buffer and plain and "write" not in vars(stream):
             return hooks.main_context()
@@ -170,7 +176,7 @@ def scheduler(iopub_thread: Any, switch: Switch) -> Callable[[Any], None]:
     loop = iopub_thread.io_loop.asyncio_loop
     events = iopub_thread._events
     handle = iopub_thread._handle_event
-    at_the_end = threading.Lock()
+    at_the_end = threading.RLock()  # what is called here may send, and so come back
 
     def schedule(f: Any) -> None:
         if not switch.on:

@@ -104,15 +104,18 @@ class ControlHandlers:
 
     async def shutdown_request(self, stream: Any, ident: Any, parent: Any) -> None:
         """Shut down as the stock kernel does, and let no child keep the process alive."""
-        self._engine.exit_guard.start()
-        self._engine.abandon()
+        engine = self._engine
+        engine.exit_guard.start()
+        engine.abandon()
+        # What has come in by now is answered, too: there is no such subshell any more.
+        engine.host.in_shell_channel(engine.host.flush_shell)
         result = self._stock_shutdown(stream, ident, parent)
         if inspect.isawaitable(result):
             await result
         # ipykernel 5 and 6 stop main's loop with calls that do not wake it from another thread.
-        self._engine.host.stop_main()
-        if self._engine.parent.busy:
-            self._engine.interrupts.main()
+        engine.host.stop_main()
+        if engine.parent.busy:
+            engine.interrupts.main()
 
     def usage_request(self, stream: Any, ident: Any, parent: Any) -> None:
         """What ipykernel 6 answers: host, process, CPU and memory (bytes, percent)."""

@@ -65,6 +65,7 @@ def test_running_and_queued_cells_are_answered_first(
 ) -> None:
     running = kernel.begin("while True: pass", subshell=child)
     queued = [kernel.send_execute("1", subshell=child) for _ in range(5)]
+    kernel.execute("'routed behind them'")
     shut_down(kernel)
     assert {a.status for a in kernel.wait(running, *queued)} == {"error"}
     assert process.gone_within(SOON)

@@ -202,8 +202,11 @@ def _parent_header(patch: Patch, owner: Any, hooks: Hooks, switch: Switch) -> Ch
     def get(instance: Any) -> Any:
         context = hooks.current() if switch.on else None
         if context is None:
-            return original.__get__(instance, type(instance))
-        return extract_header(context.message)
+            try:
+                return original.__get__(instance, type(instance))
+            except LookupError:  # 7.0 and 7.1, in a thread of main
+                context = hooks.main_context()
+        return {} if context is None else extract_header(context.message)
 
     def set(instance: Any, value: Any) -> None:  # noqa: A001
         original.__set__(instance, value)

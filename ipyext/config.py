@@ -63,8 +63,8 @@ class IPyExt(Configurable):
         """Put the settings in force, and every later change at once. The engine must be open."""
         self._in_force = True
         engine = self._engine
-        engine.answer_while_busy = self.answer_while_busy
-        engine.comms = self.comms
-        engine.comm_targets = dict(self.comm_targets)
+        engine.router.answer_while_busy = self.answer_while_busy
+        engine.router.comms = self.comms
+        engine.router.comm_targets = dict(self.comm_targets)
         engine.registry.limit = self.max_subshells
         engine.culler.seconds = self.cull_idle_subshells

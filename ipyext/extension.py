@@ -61,7 +61,7 @@ class Extension:
         atexit.register(self._at_exit)
 
     def _at_exit(self) -> None:
-        self.engine.closing = True
+        self.engine.router.closing = True
         self.engine.parent.drain()
         self.engine.abandon()
         self.host.leave()
@@ -71,7 +71,7 @@ class Extension:
         atexit.unregister(self._at_exit)
         configurables = self._main.configurables
         configurables[:] = [found for found in configurables if found is not self.config]
-        self.engine.closing = True
+        self.engine.router.closing = True
         self.engine.retire()
         self.host.on_released(self._stop_threads)
         try:

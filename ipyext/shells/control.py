@@ -46,7 +46,7 @@ class ControlHandlers:
         """`ours`, or once unloaded the stock entry: another's wrapper may hold on to it."""
 
         def handler(stream: Any, ident: Any, parent: Any) -> Any:
-            if not self._engine.closing:
+            if not self._engine.router.closing:
                 return ours(stream, ident, parent)
             return None if stock is None else stock(stream, ident, parent)
 

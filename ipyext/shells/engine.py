@@ -1,7 +1,7 @@
-"""The engine: routes every message, owns the shells, and answers the boundary's hooks.
+"""The engine: owns the shells, and answers the boundary's hooks.
 
-Threads: `shell_message`, `stdin_message` and routing run in the shell channel thread,
-`control_message` in the control thread, `main_turn` on main, `execute_child` in a child's thread.
+Threads: `shell_message` and `stdin_message` run in the shell channel thread, `control_message` in
+the control thread, `main_turn` on main, `execute_child` in a child's thread.
 Everything else may be called from any thread. See docs/architecture.md.
 """
 
@@ -12,7 +12,6 @@ import concurrent.futures
 import functools
 import inspect
 import itertools
-import logging
 import threading
 import weakref
 from collections.abc import Callable
@@ -20,35 +19,22 @@ from typing import Any
 
 from ipyext.host import KernelHost
 from ipyext.protocol import content as contents
-from ipyext.protocol.routing import CellLine, Destination, Route, View, cell_body, route
+from ipyext.protocol.routing import CellLine, cell_body
 from ipyext.shells.child import ChildShell
 from ipyext.shells.context import Contexts
 from ipyext.shells.control import ControlHandlers
 from ipyext.shells.culler import Culler
 from ipyext.shells.dispatch import Dispatcher
 from ipyext.shells.exit_guard import ExitGuard
+from ipyext.shells.helpers import Helpers
 from ipyext.shells.interrupts import Interrupts
 from ipyext.shells.jobs import DetachedCell, Job
 from ipyext.shells.main_calls import MainCall, MainCalls
 from ipyext.shells.registry import Registry
 from ipyext.shells.request import Message, Request
+from ipyext.shells.router import Router
 from ipyext.shells.shell import EndOfAbort, ParentShell, Shell
 from ipyext.shells.stdin import Stdin
-
-log = logging.getLogger("ipyext.engine")
-
-# Requests that work on the InteractiveShell: on control they run in the service thread, so that
-# the control thread stays free.
-_SHELL_WORK = frozenset(
-    {
-        "execute_request",
-        "complete_request",
-        "inspect_request",
-        "history_request",
-        "is_complete_request",
-        "apply_request",
-    }
-)
 
 
 class Engine:
@@ -67,11 +53,6 @@ class Engine:
         self.stdin = Stdin(host)
         self.jobs: list[Job] = []
         self.recorders: dict[str, Callable[[str], None]] = {}
-        self.answer_while_busy = True
-        self.comms = "auto"
-        self.comm_targets: dict[str, str] = {}
-        self.closing = False
-        self._parse_line = parse_line
         self._dispatcher = Dispatcher(
             host.kernel, self.contexts, host.has_control_thread, host.own_sigint
         )
@@ -85,10 +66,17 @@ class Engine:
         self.culler = Culler(
             self.registry.all, self.delete, host.in_shell_channel, host.shell_channel_loop
         )
-        self._helpers: dict[str, ChildShell] = {}
-        self._helpers_lock = threading.Lock()
-        self._debug_turn: asyncio.Lock | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
+        self.helpers = Helpers(self._new_child)
+        self.router = Router(
+            host,
+            self._dispatcher,
+            self.parent,
+            self.registry,
+            self.helpers,
+            parse_line=parse_line,
+            ask=self._ask,
+            heard=self.culler.heard,
+        )
 
     def handlers(self) -> dict[str, Any]:
         """Entries for the kernel's `control_handlers`."""
@@ -125,39 +113,10 @@ class Engine:
         self.current_shell().started(process)
 
     def shell_message(self, frames: Any) -> None:
-        request = self._receive("shell", frames)
-        if request is None:
-            return
-        message = request.message
-        view = View(
-            main_busy=self.parent.busy or self.parent.queued > 0,
-            is_child=lambda wanted: self.registry.get(wanted) is not None,
-            parse_line=self._parse_line,
-            answer_while_busy=self.answer_while_busy,
-            comms=self._comm_policy(message["content"]),
-            comm_waits=self._comm_waits(message["content"]),
-        )
-        where = route(request.type, message["header"], message["content"], view)
-        if self.closing:  # what is left to do is handing over to the stock kernel
-            where = Route(Destination.PARENT)
-        if where.to is Destination.REFUSE and self._forward_to_stock(request):
-            return
-        try:
-            self._deliver(request, where)
-        except Exception as error:
-            log.exception("Could not deliver %s", request.type)
-            request.refuse(type(error).__name__, str(error))
+        self.router.shell_message(frames)
 
     def control_message(self, frames: Any) -> None:
-        request = self._receive("control", frames)
-        if request is None:
-            return
-        if request.type in _SHELL_WORK:
-            self._put(self.helper("service"), request)
-        elif request.type == "debug_request":
-            self._spawn(self._debug(request))
-        else:
-            self._spawn(self._dispatcher.on_control(request))
+        self.router.control_message(frames)
 
     def stdin_message(self, frames: Any) -> None:
         self.stdin.on_message(frames)
@@ -186,7 +145,7 @@ class Engine:
 
     def own_history(self) -> Any | None:
         shell = self.current_shell()
-        if shell is self.parent or shell in self._helpers.values():
+        if shell is self.parent or shell in self.helpers.all():
             return None
         return shell.interactive.history_manager if shell.interactive is not None else None
 
@@ -204,7 +163,7 @@ class Engine:
 
     async def cell_ended(self, content: Message) -> None:
         request = self.contexts.current() or self._main_request
-        if content.get("status") != "error" or request is None or self.closing:
+        if content.get("status") != "error" or request is None or self.router.closing:
             return
         asked = request.content
         if asked.get("silent") or not asked.get("stop_on_error", True):
@@ -285,111 +244,6 @@ class Engine:
     def suspended_main(self, task: Any) -> Any:
         return self.main_gate.suspended(task)
 
-    # -- routing (shell channel thread, but for control) ---------------------------------------
-
-    def _receive(self, channel: str, frames: Any) -> Request | None:
-        try:
-            idents, message = self.host.read(frames)
-        except Exception as error:
-            self._refuse_unreadable(channel, frames, error)
-            return None
-        self.culler.heard(message["header"].get("session"))
-        request = Request(self.host, channel, frames, idents, message, self._ask)
-        try:
-            message["content"] = self.host.unpack(message["content"])
-        except Exception as error:
-            request.refuse("InvalidContentError", f"the content is not valid JSON: {error}")
-            return None
-        return request
-
-    def _refuse_unreadable(self, channel: str, frames: Any, error: Exception) -> None:
-        try:
-            idents, message = self.host.read_header(frames)
-        except Exception as reason:
-            log.warning("Dropped an unreadable message on the %s channel: %r", channel, reason)
-            return
-        log.warning("Refused an unreadable message on the %s channel: %r", channel, error)
-        request = Request(self.host, channel, frames, idents, message, self._ask)
-        request.refuse("InvalidMessageError", f"the message cannot be read: {error}")
-
-    def _deliver(self, request: Request, where: Route) -> None:
-        if where.to is Destination.REFUSE:
-            request.refuse("UnknownSubshellError", f"Unknown subshell_id {where.name}")
-        elif where.to is Destination.INLINE:
-            self._spawn(self._dispatcher.inline(request))
-        else:
-            request.own_subshell = where.to in (Destination.NAMED, Destination.FRESH)
-            request.on_main = where.on_main
-            shell = self._shell_for(where)
-            if shell is None:  # deleted since it was routed
-                request.refuse("UnknownSubshellError", f"Unknown subshell_id {where.name!r}")
-            else:
-                self._put(shell, request)
-
-    def _shell_for(self, where: Route) -> Shell | None:
-        if where.to is Destination.CHILD:
-            return self.registry.get(where.name)
-        if where.to is Destination.NAMED:
-            return self.registry.named(where.name)
-        if where.to is Destination.FRESH:
-            return self.registry.create(ephemeral=True)
-        if where.to in (Destination.SERVICE, Destination.COMMS):
-            return self.helper(where.to.value)
-        return self.parent
-
-    def _put(self, shell: Shell, request: Request) -> None:
-        if isinstance(shell, ChildShell):
-            request.shell = shell
-        if not shell.put(request):
-            request.delete(shell.label)
-
-    def _comm_policy(self, content: Any) -> str:
-        """The policy for the target of a comm message."""
-        if not self.comm_targets or not isinstance(content, dict):
-            return self.comms
-        target = content.get("target_name")
-        if target is None:
-            manager = getattr(self.host.kernel, "comm_manager", None)
-            comm = getattr(manager, "comms", {}).get(content.get("comm_id"))
-            target = getattr(comm, "target_name", None)
-        return self.comm_targets.get(str(target), self.comms)
-
-    def _comm_waits(self, content: Any) -> str:
-        """Where an earlier message of the same comm still is: its callbacks keep their order."""
-        comm_id = content.get("comm_id") if isinstance(content, dict) else None
-        if comm_id is None:
-            return ""
-        comms = self._helpers.get("comms")
-        if comms is not None and comms.works_on(comm_id):
-            return "comms"
-        if self.parent.works_on(comm_id):
-            return "parent"
-        for child in self.registry.all():  # by their header, or by a policy that has changed
-            if child.works_on(comm_id):
-                return str(child.id)
-        return ""
-
-    def _forward_to_stock(self, request: Request) -> bool:
-        """Subshells that ipykernel 7 made before we were loaded stay as they are."""
-        subshell_id = request.message["header"].get("subshell_id")
-        if not isinstance(subshell_id, str) or not self.host.is_stock_subshell(subshell_id):
-            return False
-        self.host.forward_to_stock(subshell_id, request.frames)
-        return True
-
-    def _spawn(self, coroutine: Any) -> None:
-        """Run a coroutine in the calling thread's loop, kept alive until it is done."""
-        task = asyncio.ensure_future(coroutine)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    async def _debug(self, request: Request) -> None:
-        # ipykernel's debugger expects one request at a time; the others do not wait for it.
-        if self._debug_turn is None:
-            self._debug_turn = asyncio.Lock()
-        async with self._debug_turn:
-            await self._dispatcher.on_control(request)
-
     def _wake_main(self) -> None:
         self.host.in_shell_channel(self.host.wake_main)
 
@@ -410,16 +264,6 @@ class Engine:
             ephemeral=ephemeral,
         )
 
-    def helper(self, name: str) -> ChildShell:
-        """A shell of ours that is not listed: ``"service"`` or ``"comms"``. Made on first use."""
-        with self._helpers_lock:
-            shell = self._helpers.get(name)
-            if shell is None or shell.closed:
-                shell = self._new_child(f"ipyext-{name}", f"ipyext-{name}", False)
-                self._helpers[name] = shell
-                shell.start()
-            return shell
-
     def _new_interactive(self, child: ChildShell) -> Any:
         return self.host.new_child_shell(self.contexts.current, child.label)
 
@@ -432,13 +276,13 @@ class Engine:
 
     def _running(self) -> list[ChildShell]:
         """The children that run people's code now: subshells, and the thread of the comms."""
-        comms = self._helpers.get("comms")
+        comms = self.helpers.get("comms")
         shells = [*self.registry.all(), *([] if comms is None else [comms])]
         return [shell for shell in shells if shell.busy]
 
     async def _work(self, child: ChildShell, item: Any) -> None:
         request = _request_of(item)
-        if request is not None and self._helpers.get("service") is not child:
+        if request is not None and self.helpers.get("service") is not child:
             self._last = weakref.ref(request)
         if isinstance(item, DetachedCell):
             token = self.contexts.enter(item.request)
@@ -513,7 +357,7 @@ class Engine:
         self.culler.stop()
         for child in self.registry.all():
             self.delete(child)
-        for helper in self._give_up_helpers():
+        for helper in self.helpers.give_up():
             helper.retire()
 
     def abandon(self) -> None:
@@ -521,13 +365,8 @@ class Engine:
         self.culler.stop()
         for child in self.registry.all():
             self.delete(child)
-        for helper in self._give_up_helpers():
+        for helper in self.helpers.give_up():
             self.registry.end(helper)
-
-    def _give_up_helpers(self) -> list[ChildShell]:
-        with self._helpers_lock:
-            helpers, self._helpers = list(self._helpers.values()), {}
-        return helpers
 
 
 def _request_of(item: Any) -> Request | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+
 import pytest
 
 from tests.conftest import LANE
@@ -221,6 +223,15 @@ def test_context_variables_persist_from_cell_to_cell(kernel: Wire, child: str) -
     # ipykernel 5 runs every cell in a context of its own, on main as in a child.
     kept = "'child'" if LANE > 5 else "'unset'"
     assert kernel.execute("var.get()", subshell=child).result == kept
+
+
+def test_who_lists_what_people_made(kernel: Wire, child: str) -> None:
+    before = kernel.execute("%who_ls").result
+    kernel.execute("made_here = 1", subshell=child)
+    for where in (None, child):
+        names = ast.literal_eval(str(kernel.execute("%who_ls", subshell=where).result))
+        assert set(names) - set(ast.literal_eval(str(before))) == {"made_here"}
+        assert not {"In", "Out", "get_ipython"} & set(names)
 
 
 def test_system_exit_in_a_child_is_an_error(kernel: Wire, child: str) -> None:

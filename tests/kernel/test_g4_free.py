@@ -162,7 +162,7 @@ def test_delete_of_a_busy_child(kernel: Wire, child: str, doing: str) -> None:
     for answer in kernel.wait(running, *queued, timeout=PROMPTLY):
         assert answer.status == "error"
         assert answer.content["ename"]
-        assert answer.content["evalue"]
+        assert answer.content["evalue"], answer.content
         assert isinstance(answer.content["traceback"], list)
     assert kernel.execute("'queued' in globals()").result == "False"
     assert kernel.shells() == []

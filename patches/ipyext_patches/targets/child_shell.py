@@ -129,6 +129,8 @@ class ChildShellMixin:
         namespace["_oh"] = namespace["Out"] = history.output_hist
         for name in ("_i", "_ii", "_iii", "_", "__", "___"):
             namespace[name] = ""
+        # What %who and %whos leave out, by identity.
+        self.user_ns_hidden.update({name: namespace[name] for name in ("In", "Out")})
 
     @contextmanager
     def _tee(self, channel: str) -> Iterator[None]:

@@ -179,6 +179,7 @@ def changes(ledger: Ledger, hooks: Hooks, main: Any, when_started: Any) -> list[
         Action(TRAPS, lambda: _hold(main.builtin_trap), lambda: _let_go(main.builtin_trap)),
         SetItem(GET_IPYTHON, vars(builtins), "get_ipython", get_ipython),
         SetItem(GET_IPYTHON, main.user_ns, "get_ipython", get_ipython),
+        SetItem(GET_IPYTHON, main.user_ns_hidden, "get_ipython", get_ipython),
         Wrap(INSTANCE, InteractiveShell, "instance", instance, ledger.switch),
     ]
     if hasattr(main, "_tee"):

@@ -313,6 +313,7 @@ def test_a_child_leaves_mains_event_loop_on(kernel: Wire, child: str) -> None:
 WINDOW = 1.5  # seconds
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("where", ["main", "child"])
 def test_stop_on_error_timeout(kernel: Wire, child: str, where: str) -> None:
     """Cells that arrive within the timeout after an error are aborted, later ones run."""

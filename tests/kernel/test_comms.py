@@ -181,6 +181,7 @@ slider.observe(moved, "value")
 """
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize(
     "cell",
     ["go.wait()", "while not go.is_set(): pass", "while slider.value != 7: pass\ngo.wait()"],
@@ -244,6 +245,7 @@ def test_a_progress_bar_of_main_beside_a_slider(kernel: Wire, comms: str) -> Non
     assert updates(kernel.wait(running)[0]) == [(bar, {"value": n}) for n in range(1, 61)]
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("busy", [False, True], ids=["idle", "busy"])
 @pytest.mark.parametrize("policy", ["auto", "main", "header"])
 def test_a_widget_of_a_deleted_child(kernel: Wire, comms: str, policy: str, busy: bool) -> None:

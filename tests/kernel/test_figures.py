@@ -84,6 +84,7 @@ def finish(kernel: Wire, running: str, other: str | None) -> Answer:
 # -- figures, and whose they are -------------------------------------------------------------------
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("unfinished", ["main", "child"])
 def test_an_unfinished_figure_is_not_shown_by_another_cell(
     kernel: Wire, plotting: str, unfinished: str
@@ -104,6 +105,7 @@ def test_an_error_shows_the_figures_of_its_own_cell(kernel: Wire, plotting: str)
     assert colours(finish(kernel, running, plotting)) == [MAIN]
 
 
+@pytest.mark.fault
 def test_every_shell_has_its_own_current_figure(kernel: Wire, plotting: str) -> None:
     kernel.execute(KEEP)
     state = "plt.get_fignums(), plt.gcf().number, plt.gca().get_title()"

@@ -111,7 +111,7 @@ def test_delete_without_a_proper_id(kernel: Wire, content: dict[str, Any]) -> No
 
 
 @pytest.mark.fault
-@pytest.mark.parametrize("wanted", [["x"], {"x": 1}, 7])
+@pytest.mark.parametrize("wanted", [["x"], {"x": 1}])
 def test_a_subshell_id_that_is_no_string(kernel: Wire, wanted: object) -> None:
     answer = kernel.execute("1", subshell=wanted)
     assert (answer.status, answer.states) == ("error", ["busy", "idle"])

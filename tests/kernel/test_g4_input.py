@@ -146,7 +146,6 @@ def test_allow_stdin_false_refuses_only_that_cell(kernel: Wire, child: str) -> N
     assert kernel.wait(asking)[0].text() == "main got yes\n"
 
 
-@pytest.mark.fault
 def test_allow_stdin_false_in_main_while_a_child_asks(kernel: Wire, child: str) -> None:
     asking = ask(kernel, "child", child)
     (question,) = kernel.wait_for_input()
@@ -156,6 +155,7 @@ def test_allow_stdin_false_in_main_while_a_child_asks(kernel: Wire, child: str) 
     assert kernel.wait(asking)[0].text() == "child got yes\n"
 
 
+@pytest.mark.fault
 def test_main_may_ask_after_a_child_that_may_not(kernel: Wire, child: str) -> None:
     main = kernel.begin("go.wait()\ninput('now? ')", allow_stdin=True)
     kernel.execute("1", subshell=child, allow_stdin=False)

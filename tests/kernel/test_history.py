@@ -345,6 +345,7 @@ DISTURBING = [
 ]
 
 
+@pytest.mark.fault
 def test_nothing_of_main_is_touched(kernel: Wire, child: str) -> None:
     kernel.execute("'first of main'")
     kernel.execute("raise ValueError('of main')")

@@ -151,7 +151,7 @@ def test_the_log_stays_empty(kernel: Wire, process: KernelProcess) -> None:
     empty(kernel, fill(kernel))
     log = process.log.read_text()
     assert "ipyext" not in log.replace("ipyext-test-", "")
-    assert "Traceback" not in log
+    assert "Traceback" not in log, log
 
 
 def test_what_we_log_goes_where_the_kernel_logs(kernel: Wire, process: KernelProcess) -> None:

@@ -110,10 +110,10 @@ _SOCKET_METHODS = ("bind", "bind_to_random_port", "connect", "setsockopt", "gets
 class MovedSocket:
     """A ROUTER that another thread reads, while its old stream goes on with the end of a pipe.
 
-    The stream object keeps its identity, its callback and its loop: a request that is being
-    handled holds it and sends its reply through it, GUI event loops watch its descriptor, and
-    ipykernel flushes it. Only its socket changes. All methods are called on the stream's thread,
-    except where they say otherwise.
+    The stream object keeps its identity and its loop: a request that is being handled holds it
+    and sends its reply through it, GUI event loops watch its descriptor, and ipykernel flushes it.
+    Its socket changes, and its callback, which has nothing to do: what comes in by the pipe only
+    wakes. All methods are called on the stream's thread, except where they say otherwise.
     """
 
     def __init__(self, stream: ZMQStream, loop: LoopPort, on_recv: Callable[[Any], Any]) -> None:
@@ -123,6 +123,7 @@ class MovedSocket:
         self.router: Any = stream.socket
         self._inner: Any = None
         self._outer: Any = None
+        self._callback = BorrowedCallback(stream, lambda frames: None)
         self.new: ZMQStream | None = None
 
     def move(self, adopted: Callable[[SharedStream], None]) -> None:
@@ -137,12 +138,14 @@ class MovedSocket:
         self._inner.bind(address)
         outer.connect(address)
         self._swap(self._inner)
+        self._callback.install()
         self._loop.ask(lambda: self._adopt(outer, adopted))
 
     def restore(self) -> None:
         """Afterwards the old stream owns the ROUTER again; nothing that came in is lost."""
         self._old.flush(zmq.POLLOUT)
         self._loop.ask(self._release)
+        self._callback.restore()
         self._swap(self.router)
         self._inner.close(0)
 

@@ -141,7 +141,7 @@ class Job:
                 f"Job {self.number} is {self.status} in this very subshell, so waiting for it here "
                 "would never end. Wait in another subshell."
             )
-        if not wait_for(future, self._here(), JobPause(), timeout):
+        if not wait_for(future, JobPause(), self._here().pause, timeout):
             raise JobNotDoneError(
                 f"Job {self.number} is still {self.status} after {timeout} s. "
                 "Wait longer, or stop it with job.cancel()."

@@ -101,7 +101,7 @@ class MainCalls:
         request = self._contexts.current()
         shell: Shell = self._parent if request is None or request.shell is None else request.shell
         try:
-            wait_for(future, shell, MainPause())
+            wait_for(future, MainPause(), shell.pause)
         except KeyboardInterrupt:
             if not future.cancel():
                 self._interrupts.main()

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import concurrent.futures
 import threading
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from ipyext.shells.shell import Shell
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any
 
 
 class Pause:
@@ -49,15 +48,21 @@ class Pause:
 
 def wait_for(
     future: concurrent.futures.Future[Any],
-    shell: Shell,
     pause: Pause,
+    held: Callable[[Pause], AbstractContextManager[None]],
     timeout: float | None = None,
 ) -> bool:
     """Wait until `future` is done, at most `timeout` seconds; False if it is not.
 
+    Args:
+        future: what is waited for.
+        pause: what an interrupt ends.
+        held: `Shell.pause` of the shell whose code waits.
+        timeout: seconds; None for as long as it takes.
+
     Raises:
-        KeyboardInterrupt: `shell`, whose code waits, was interrupted.
+        KeyboardInterrupt: that shell was interrupted.
     """
     future.add_done_callback(lambda _: pause.end())
-    with shell.pause(pause):
+    with held(pause):
         return pause.wait(timeout)

@@ -41,6 +41,10 @@ def _take_back() -> None:
         pass
 
 
+# Seconds. So the code that closes a gate meets two exceptions at most: see `_Steps`.
+SAME = 0.002
+
+
 class Reach(Enum):
     """How an interrupt reaches a shell's code."""
 
@@ -70,6 +74,7 @@ class Gate:
         self._open = False
         self._late = False
         self._delivery: type[BaseException] | None = None
+        self._arrived = 0.0
         self.closing = False
         self.asked: float | None = None
 
@@ -106,6 +111,7 @@ class Gate:
 
         def delivered(self: BaseException, *args: object) -> None:
             KeyboardInterrupt.__init__(self, *args)
+            gate._arrived = time.monotonic()
             if gate._delivery is new:  # else a later one is on its way
                 gate._delivery = None
 
@@ -142,7 +148,10 @@ class Gate:
             return late
 
     def interrupt(self) -> Reach:
-        """Have KeyboardInterrupt raised in the user code. Any thread."""
+        """Have KeyboardInterrupt raised in the user code. Any thread.
+
+        One that follows within `SAME` seconds of another's arrival counts as that one.
+        """
         with self._lock:
             if not self._working and not self._open:
                 return Reach.NOTHING
@@ -151,7 +160,7 @@ class Gate:
             if self._open:
                 if self.closing:
                     self._late = True
-                elif self._delivery is None:
+                elif self._delivery is None and time.monotonic() - self._arrived > SAME:
                     self._delivery = self._new_delivery()
                     _set_async_exception(self._thread_id, self._delivery)
                 return Reach.RAISED
@@ -321,6 +330,22 @@ class Interruptible:
             self._task.cancel()
 
 
+def _close(gate: Gate | MainGate) -> bool:
+    """Close a gate whose `closing` is set; True if an interrupt came in these lines or before.
+
+    Two exceptions may still be on their way: one that was sent before, and that of a thread which
+    is just sending one. So the third call is safe.
+    """
+    try:
+        return gate.close()
+    except KeyboardInterrupt:
+        try:
+            gate.close()
+        except KeyboardInterrupt:
+            gate.close()
+        return True
+
+
 class _Steps(Awaitable[Any]):
     """Drives a coroutine with the gate open for each of its steps and closed between them."""
 
@@ -342,21 +367,16 @@ class _Steps(Awaitable[Any]):
                     gate.open()
                     awaited = step(value)
                 finally:
-                    # A plain store: no exception can come between the end of the code and this.
-                    # Two may still come now: one that was sent before, and that of a thread which
-                    # is just sending one. So the third call is safe.
+                    # A plain store: from Python 3.11 on no exception can come between the end of
+                    # the code and this.
                     gate.closing = True
-                    try:
-                        late = gate.close()
-                    except KeyboardInterrupt:
-                        try:
-                            gate.close()
-                        except KeyboardInterrupt:
-                            gate.close()
-                        late = True
+                    late = _close(gate)
             except StopIteration as stop:
                 return stop.value
             except KeyboardInterrupt as error:
+                # Python 3.10 may raise one at the entry of `finally`, which then does not run.
+                gate.closing = True
+                _close(gate)
                 if inspect.getcoroutinestate(self._coroutine) == inspect.CORO_CLOSED:
                     raise  # the cell let it through
                 # It came a moment too early or too late for the code: deliver it properly.

@@ -6,6 +6,7 @@ that an error aborts without a timeout.
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator
 
@@ -23,7 +24,11 @@ def nothing_astray(kernel: Wire) -> Iterator[None]:
 
 def shows(kernel: Wire, answer: Answer, text: str, name: str = "stdout") -> None:
     """Wait until the cell shows `text`, printed after its end."""
-    kernel.until(lambda: text in answer.text(name), what=f"{text!r} under its cell")
+
+    def found() -> bool:
+        return text in re.sub(r"\x1b\[[0-9;]*m", "", answer.text(name))  # Python 3.13 colours it
+
+    kernel.until(found, what=f"{text!r} under its cell")
 
 
 # -- tasks, timers, executors ----------------------------------------------------------------------

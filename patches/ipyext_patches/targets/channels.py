@@ -182,9 +182,11 @@ class MovedSocket:
     def _release(self) -> None:
         new = self.new
         assert new is not None
-        self._outer.flush(zmq.POLLIN)  # what main sent last
-        self._outer.close(0)
-        self._outer = None
+        outer, self._outer = self._outer, None
+        outer.flush(zmq.POLLIN)  # what main sent last
+        outer.stop_on_recv()
+        # Later: a stream that is closed complains of every turn that was already asked for.
+        new.io_loop.add_callback(outer.close, 0)
         new.stop_on_recv()
         new.flush(zmq.POLLOUT)
         new.io_loop.remove_handler(self.router)

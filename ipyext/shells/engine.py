@@ -58,7 +58,7 @@ class Engine:
         )
         self.main_gate = self._dispatcher.main_gate
         self._job_numbers = itertools.count(1)
-        self.interrupts = Interrupts(self.parent, self.main_gate, self._running)
+        self.interrupts = Interrupts(self.parent, self.main_gate, self._children)
         self.main_calls = MainCalls(self.parent, self.contexts, self.interrupts)
         self.exit_guard = ExitGuard(self.contexts.threads)
         self._main_request: Request | None = None
@@ -94,7 +94,7 @@ class Engine:
         """Whose cell it was that wrote to the process's descriptors, where that can be known."""
         if self.parent.busy:
             return None
-        running = [child.current for child in self._running()]
+        running = [child.current for child in self._children() if child.busy]
         if not running:
             return self._last()  # what it wrote last comes in a moment later
         return _request_of(running[0]) if len(running) == 1 else None
@@ -274,11 +274,10 @@ class Engine:
         for item in child.close():
             item.delete(child.label)
 
-    def _running(self) -> list[ChildShell]:
-        """The children that run people's code now: subshells, and the thread of the comms."""
+    def _children(self) -> list[ChildShell]:
+        """The children that run people's code: subshells, and the thread of the comms."""
         comms = self.helpers.get("comms")
-        shells = [*self.registry.all(), *([] if comms is None else [comms])]
-        return [shell for shell in shells if shell.busy]
+        return [*self.registry.all(), *([] if comms is None else [comms])]
 
     async def _work(self, child: ChildShell, item: Any) -> None:
         request = _request_of(item)

@@ -29,18 +29,18 @@ class Interrupts:
     Args:
         parent: main.
         main_gate: where main's SIGINT may land.
-        running: gives the children that run people's code now, widget callbacks included.
+        children: gives the children that run people's code, the one of the comms included.
     """
 
     def __init__(
         self,
         parent: ParentShell,
         main_gate: MainGate,
-        running: Callable[[], list[ChildShell]],
+        children: Callable[[], list[ChildShell]],
     ) -> None:
         self._parent = parent
         self._main_gate = main_gate
-        self._running = running
+        self._children = children
 
     def stop_button(self) -> list[Blocked]:
         """What a person means who presses it: main if main is busy, else every busy child.
@@ -48,7 +48,7 @@ class Interrupts:
         Returns the children that an earlier interrupt has not reached yet.
         """
         if not self._parent.busy:
-            busy = self._running()
+            busy = [child for child in self._children() if child.busy]
             if busy:
                 return [blocked for child in busy for blocked in self.child(child)]
         self.main()
@@ -58,7 +58,7 @@ class Interrupts:
         """SIGINT to main and, as the stock kernel does, to the processes that it started."""
         pid = os.getpid()
         if os.getpgid(pid) == pid:
-            theirs = {p.pid for child in self._running() for p in child.processes}
+            theirs = {p.pid for child in self._children() for p in child.processes}
             _signal_group(pid, theirs)
         os.kill(pid, signal.SIGINT)
 
@@ -75,8 +75,9 @@ class Interrupts:
             KeyboardInterrupt: into the user code of main, which it interrupted.
         """
         if not self._main_gate.on_signal():
-            for child in self._running():
-                self.child(child)
+            for child in self._children():
+                if child.busy:
+                    self.child(child)
 
 
 def _signal_group(leader: int, spared: set[int]) -> None:

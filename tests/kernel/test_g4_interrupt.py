@@ -362,3 +362,12 @@ def test_an_interrupt_request_on_the_shell_channel(kernel: Wire, it: str) -> Non
     assert_interrupted(kernel, running)
     refused = kernel.request("interrupt_request", {"subshell_id": "nobody"})
     assert refused.content["ename"] == "SubshellNotFoundError"
+
+
+def test_an_interrupt_of_main_spares_the_processes_of_an_idle_child(kernel: Wire, it: str) -> None:
+    kernel.execute("import subprocess\nprocess = subprocess.Popen(['sleep', '600'])", subshell=it)
+    main = kernel.begin("while True: pass")
+    kernel.control("interrupt_request")
+    assert_interrupted(kernel, main)
+    assert kernel.execute("process.poll()").result is None
+    assert kernel.execute("process.kill(); process.wait()").result == "-9"

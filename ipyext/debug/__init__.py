@@ -1,0 +1,1 @@
+"""The debug router: a debug adapter inside the kernel."""

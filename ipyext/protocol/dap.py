@@ -1,0 +1,130 @@
+"""Debug Adapter Protocol: messages, and the frames in which they travel. Pure.
+
+Source: https://microsoft.github.io/debug-adapter-protocol/overview (base protocol).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+Message = dict[str, Any]
+
+# More than any source file or variable that a person looks at; less than what hurts.
+MAX_LENGTH = 64 * 1024 * 1024
+_MAX_HEADER = 4096
+_END = b"\r\n\r\n"
+
+
+class FramingError(ValueError):
+    """The other side does not speak DAP: what follows cannot be understood either."""
+
+
+class Frames:
+    """Takes bytes, gives messages.
+
+    A frame whose body is not a JSON object gives a `ValueError` in its place: the next one can be
+    read all the same.
+    """
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+
+    def feed(self, data: bytes) -> Iterator[Message | ValueError]:
+        """The messages that are complete with `data`.
+
+        Raises:
+            FramingError: there is no way to tell where the next message begins.
+        """
+        self._buffer += data
+        while True:
+            body = self._next()
+            if body is None:
+                return
+            yield _parse(body)
+
+    def _next(self) -> bytes | None:
+        end = self._buffer.find(_END)
+        if end < 0:
+            if len(self._buffer) > _MAX_HEADER:
+                raise FramingError("no end of the header in the first 4 kB")
+            return None
+        start = end + len(_END)
+        stop = start + _content_length(bytes(self._buffer[:end]))
+        if len(self._buffer) < stop:
+            return None
+        body = bytes(self._buffer[start:stop])
+        del self._buffer[:stop]
+        return body
+
+
+def _content_length(header: bytes) -> int:
+    for line in header.split(b"\r\n"):
+        name, colon, value = line.partition(b":")
+        if colon and name.strip().lower() == b"content-length":
+            text = value.strip()
+            if not text.isdigit() or int(text) > MAX_LENGTH:
+                break
+            return int(text)
+    raise FramingError(f"no usable Content-Length in {header[:100]!r}")
+
+
+def _parse(body: bytes) -> Message | ValueError:
+    try:
+        message = json.loads(body)
+    except ValueError as error:
+        return ValueError(f"the message is not JSON: {error}")
+    if not isinstance(message, dict):
+        return ValueError(f"the message is not an object but {type(message).__name__}")
+    return message
+
+
+def encode(message: Message) -> bytes:
+    """The frame of a message."""
+    body = json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode(
+        "utf-8", "surrogatepass"
+    )
+    return b"Content-Length: %d\r\n\r\n%s" % (len(body), body)
+
+
+def response(request: Message, body: Message | None = None) -> Message:
+    """A response that says yes. Its `seq` is for who sends it to give."""
+    found: Message = {
+        "type": "response",
+        "request_seq": request.get("seq", 0),
+        "success": True,
+        "command": str(request.get("command", "")),
+    }
+    if body is not None:
+        found["body"] = body
+    return found
+
+
+def failure(request: Message, why: str) -> Message:
+    """A response that says no, and why, to a person."""
+    return {
+        **response(request),
+        "success": False,
+        "message": why,
+        "body": {"error": {"id": 1, "format": why.replace("{", "(").replace("}", ")")}},
+    }
+
+
+def event(name: str, body: Message | None = None) -> Message:
+    """An event. Its `seq` is for who sends it to give."""
+    return {"type": "event", "event": name, **({} if body is None else {"body": body})}
+
+
+def problem(message: Message) -> str | None:
+    """Why `message` is no request, or None."""
+    if message.get("type") != "request":
+        return f"type is {message.get('type')!r}, expected 'request'"
+    if isinstance(message.get("seq"), bool) or not isinstance(message.get("seq"), int):
+        return f"seq is {message.get('seq')!r}, expected a number"
+    if not isinstance(message.get("command"), str) or not message["command"]:
+        return f"command is {message.get('command')!r}, expected a name"
+    arguments = message.get("arguments")
+    if arguments is not None and not isinstance(arguments, dict):
+        return f"arguments is {type(arguments).__name__}, expected an object"
+    return None

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import functools
-import importlib.util
-import sys
-import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, MutableMapping
+from collections.abc import Iterator, MutableMapping
 from typing import Any
 
-from ipyext_patches.ledger import Action, Change, Ledger, SetAttribute
+from ipyext_patches.ledger import Change, Ledger, SetAttribute
 from ipyext_patches.ports import Hooks
 from ipyext_patches.spec import Patch
+from ipyext_patches.targets import imports
 
 FIGURES = Patch(
     id="figures.pyplot",
@@ -120,62 +118,14 @@ class ShellShow:
         self._set("_to_draw", value)
 
 
-class _ImportWatch:
-    """A finder that calls `hooks[name](module)` after a module was imported. Finds nothing itself.
-
-    wrapt has post-import hooks, but no way to take the finder out of `sys.meta_path` again.
-    """
-
-    def __init__(self, hooks: dict[str, Callable[[Any], None]]) -> None:
-        self._hooks = hooks
-        self._local = threading.local()
-
-    def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
-        hook = self._hooks.get(name)
-        if hook is None or getattr(self._local, "asking", False):
-            return None
-        self._local.asking = True
-        try:
-            spec = importlib.util.find_spec(name)
-        finally:
-            self._local.asking = False
-        if spec is None or spec.loader is None:
-            return None
-        loader: Any = spec.loader
-        execute = loader.exec_module
-
-        def exec_module(module: Any) -> None:
-            execute(module)
-            hook(module)
-
-        loader.exec_module = exec_module
-        return spec
-
-
 def changes(ledger: Ledger, hooks: Hooks) -> Iterator[Change]:
     """Patch what of matplotlib is imported, and the rest as soon as it is."""
 
-    def pyplot(module: Any) -> Change:
-        return SetAttribute(FIGURES, module.Gcf, "figs", ShellFigures(hooks, module.Gcf.figs))
+    def pyplot(module: Any) -> list[Change]:
+        return [SetAttribute(FIGURES, module.Gcf, "figs", ShellFigures(hooks, module.Gcf.figs))]
 
-    def inline(module: Any) -> Change:
-        return SetAttribute(INLINE, module, "show", ShellShow(hooks, module.show))
+    def inline(module: Any) -> list[Change]:
+        return [SetAttribute(INLINE, module, "show", ShellShow(hooks, module.show))]
 
     makers = {"matplotlib._pylab_helpers": pyplot, **dict.fromkeys(BACKENDS, inline)}
-    for name, make in makers.items():
-        if name in sys.modules:
-            yield make(sys.modules[name])
-
-    def imported(module: Any) -> None:
-        if ledger.switch.on:
-            ledger.apply([makers[module.__name__](module)])
-
-    finder: Any = _ImportWatch(dict.fromkeys(makers, imported))
-
-    def insert() -> None:
-        sys.meta_path.insert(0, finder)
-
-    def remove() -> None:
-        sys.meta_path[:] = [found for found in sys.meta_path if found is not finder]
-
-    yield Action(WATCH, insert, remove)
+    yield from imports.changes(WATCH, ledger, makers)

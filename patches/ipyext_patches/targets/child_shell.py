@@ -293,6 +293,7 @@ def new_child_shell(
     shell._label = label
     shell._trait_values["display_pub"] = shell.__dict__["display_pub"] = display_pub
     shell._copies = {}
+    shell._main_mod_cache = {}  # by file: a script that two shells run has a namespace in each
     shell._last_exc_info = None
     shell._namespace = ChildNamespace(main.user_ns)
     shell.user_ns_hidden = {

@@ -18,6 +18,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from ipyext_patches.ledger import Action, Change, Ledger, SetAttribute, SetItem, Wrap
 from ipyext_patches.ports import Hooks
 from ipyext_patches.spec import Patch, function
+from ipyext_patches.targets import own_sys
 
 INSTANCE = Patch(
     id="ipython.instance",
@@ -172,7 +173,8 @@ def changes(ledger: Ledger, hooks: Hooks, main: Any, when_started: Any) -> list[
         target = write_payload if shell is main else shell.payload_manager.write_payload
         return target(data, *args, **kwargs)
 
-    hook = _DisplayHook(hooks, main, shell_here)
+    stores = own_sys.Stores(hooks)
+    hook = _DisplayHook(hooks, main, shell_here, stores)
     found: list[Change] = [
         SetAttribute(PAYLOAD, payloads, "write_payload", write),
         Action(TRAPS, hook.open, hook.close),
@@ -181,6 +183,7 @@ def changes(ledger: Ledger, hooks: Hooks, main: Any, when_started: Any) -> list[
         SetItem(GET_IPYTHON, main.user_ns, "get_ipython", get_ipython),
         SetItem(GET_IPYTHON, main.user_ns_hidden, "get_ipython", get_ipython),
         Wrap(INSTANCE, InteractiveShell, "instance", instance, ledger.switch),
+        *own_sys.changes(ledger, stores, hook.swapped),
     ]
     if hasattr(main, "_tee"):
         from ipyext_patches.targets.tee import Tee
@@ -207,14 +210,22 @@ def _let_go(trap: Any) -> None:
 class _DisplayHook:
     """`sys.displayhook` for as long as the extension is loaded. Holds main's display trap open."""
 
-    def __init__(self, hooks: Hooks, main: Any, shell_here: Any) -> None:
+    def __init__(self, hooks: Hooks, main: Any, shell_here: Any, stores: own_sys.Stores) -> None:
+        self.swapped = own_sys.OwnDisplayHook(stores, self._stock)
         self._hooks = hooks
         self._main = main
         self._trap = main.display_trap
         self._shell_here = shell_here
         self._plain: Any = None
 
+    def _stock(self) -> Any:
+        """What `sys.displayhook` would be without us."""
+        return self._plain if self._trap._nested_level == 1 else self._trap.hook
+
     def __call__(self, value: object = None) -> Any:
+        own = self.swapped.own()
+        if own is not None:
+            return own(value)
         shell = self._shell_here()
         if shell is self._main and self._trap._nested_level == 1:
             return self._plain(value)  # main, but outside its cells
@@ -234,7 +245,7 @@ class _DisplayHook:
         trap._nested_level -= 1
         if trap._nested_level:  # a cell of main is running: as the stock kernel would have it
             trap.old_hook = self._plain
-            sys.displayhook = trap.hook
+            sys.displayhook = self.swapped.of_main() or trap.hook
         else:
             sys.displayhook = self._plain
 

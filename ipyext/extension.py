@@ -62,6 +62,7 @@ class Extension:
 
     def _at_exit(self) -> None:
         self.engine.router.closing = True
+        self.engine.debug.close()
         self.engine.parent.drain()
         self.engine.abandon()
         self.host.leave()
@@ -72,6 +73,7 @@ class Extension:
         configurables = self._main.configurables
         configurables[:] = [found for found in configurables if found is not self.config]
         self.engine.router.closing = True
+        self.engine.debug.close()
         self.engine.retire()
         self.host.on_released(self._stop_threads)
         try:

@@ -96,6 +96,7 @@ class Wire:
         self.sent: dict[str, tuple[str, dict[str, Any]]] = {}
         self.inputs: list[dict[str, Any]] = []
         self.stray: list[dict[str, Any]] = []
+        self.debug_events: list[dict[str, Any]] = []
         self.expect_reply: dict[str, bool] = {}
         self.seen_ids: set[str] = set()
         self.duplicate_ids: list[str] = []
@@ -190,6 +191,9 @@ class Wire:
         if message["header"]["msg_id"] in self.seen_ids:
             self.duplicate_ids.append(message["header"]["msg_id"])
         self.seen_ids.add(message["header"]["msg_id"])
+        if message["msg_type"] == "debug_event":
+            self.debug_events.append(message)
+            return
         parent = message["parent_header"].get("msg_id")
         if socket is self.sockets["stdin"]:
             self.inputs.append(message)

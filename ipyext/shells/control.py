@@ -7,6 +7,7 @@ thread and waits for nobody.
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import os
 import socket
@@ -37,6 +38,7 @@ class ControlHandlers:
             "list_subshell_request",
             "interrupt_request",
             "shutdown_request",
+            "debug_request",
         ]
         if "usage_request" not in stock:  # ipykernel 5
             names.append("usage_request")
@@ -116,6 +118,14 @@ class ControlHandlers:
         engine.host.stop_main()
         if engine.parent.busy:
             engine.interrupts.main()
+
+    async def debug_request(self, stream: Any, ident: Any, parent: Any) -> None:
+        """Hand a DAP request to the debug router, and its response back whenever that is there."""
+        engine = self._engine
+        request = engine.current()
+        fd = -1 if request is None else engine.host.connection_of(request.frames)
+        future = engine.debug.jupyter_request(parent["content"], parent, fd)
+        self._send(stream, ident, parent, await asyncio.wrap_future(future))
 
     def usage_request(self, stream: Any, ident: Any, parent: Any) -> None:
         """What ipykernel 6 answers: host, process, CPU and memory (bytes, percent)."""

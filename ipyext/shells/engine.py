@@ -14,9 +14,11 @@ import inspect
 import itertools
 import threading
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Any
 
+from ipyext.debug.router import DebugRouter
 from ipyext.host import KernelHost
 from ipyext.protocol import content as contents
 from ipyext.protocol.routing import CellLine, cell_body
@@ -35,6 +37,7 @@ from ipyext.shells.request import Message, Request
 from ipyext.shells.router import Router
 from ipyext.shells.shell import EndOfAbort, ParentShell, Shell
 from ipyext.shells.stdin import Stdin
+from ipyext.shells.waiting import Pause
 
 
 class Engine:
@@ -67,6 +70,7 @@ class Engine:
             self.registry.all, self.delete, host.in_shell_channel, host.shell_channel_loop
         )
         self.helpers = Helpers(self._new_child)
+        self.debug = DebugRouter(self)
         self.router = Router(
             host,
             self._dispatcher,
@@ -152,14 +156,36 @@ class Engine:
     def list_children(self) -> list[str]:
         return [str(child.id) for child in self.registry.all()]
 
+    def suspended(self, thread: threading.Thread) -> AbstractContextManager[None]:
+        return self.debug.suspended(thread)
+
+    def debugging(self) -> bool:
+        return self.debug.on
+
+    def compiling(self, code: str) -> None:
+        if self.debug.on:
+            self.debug.compiling(code)
+
+    def current_cell(self) -> str | None:
+        request = self.contexts.current() or self._main_request
+        return None if request is None or request.type != "execute_request" else request.code
+
+    def uncaught(self, info: Any) -> None:
+        if self.debug.on:
+            self.debug.debugpy.uncaught(info)
+
+    def break_here(self, frame: Any) -> None:
+        self.debug.debugpy.break_here(frame)
+
     def main_ended(self) -> None:
         self.exit_guard.main_ended()
 
     def kernel_info(self, info: Message) -> Message:
         features = list(info.get("supported_features", []))
-        if "kernel subshells" not in features:
-            features.append("kernel subshells")
-        return {**info, "supported_features": features}
+        wanted = ["kernel subshells"] + ["debugger"] * self.debug.debugpy.is_installed
+        features += [feature for feature in wanted if feature not in features]
+        more = {"debugger": True} if "debugger" in features else {}
+        return {**info, **more, "supported_features": features}
 
     async def cell_ended(self, content: Message) -> None:
         request = self.contexts.current() or self._main_request
@@ -253,6 +279,29 @@ class Engine:
         """The shell that the calling code belongs to."""
         request = self.contexts.current()
         return self.parent if request is None or request.shell is None else request.shell
+
+    def shell_of(self, thread: threading.Thread) -> Shell | None:
+        """The shell whose cells run in a thread; None for threads that cells have started."""
+        if thread is threading.main_thread():
+            return self.parent
+        return next((child for child in self._children() if child.thread is thread), None)
+
+    def inputs(self) -> list[str]:
+        """The text of every cell so far, of all shells. Any thread."""
+        managers = [self.host.main.history_manager]
+        managers += [child.history for child in self._children()]
+        return [code for found in managers if found for code in list(found.input_hist_raw) if code]
+
+    @contextmanager
+    def stopped(self, shell: Shell, stop: Pause) -> Iterator[None]:
+        """The debugger has stopped a shell's thread: interrupts go to `stop`. That thread."""
+        with ExitStack() as undo:
+            undo.enter_context(shell.pause(stop))
+            if shell is self.parent:
+                undo.enter_context(self.main_gate.shield())
+                self.parent.stopped_at = stop
+                undo.callback(setattr, self.parent, "stopped_at", None)
+            yield
 
     def _new_child(self, shell_id: str, name: str | None, ephemeral: bool) -> ChildShell:
         return ChildShell(

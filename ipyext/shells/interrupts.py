@@ -74,7 +74,10 @@ class Interrupts:
         Raises:
             KeyboardInterrupt: into the user code of main, which it interrupted.
         """
-        if not self._main_gate.on_signal():
+        stop = self._parent.stopped_at
+        if stop is not None:
+            stop.interrupt()
+        elif not self._main_gate.on_signal():
             for child in self._children():
                 if child.busy:
                     self.child(child)

@@ -76,7 +76,6 @@ class Router:
         self._parse_line = parse_line
         self._ask_person = ask
         self._heard = heard
-        self._debug_turn: asyncio.Lock | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
     def shell_message(self, frames: Any) -> None:
@@ -109,8 +108,6 @@ class Router:
             return
         if request.type in _SHELL_WORK:
             self._put(self._helpers.need("service"), request)
-        elif request.type == "debug_request":
-            self._spawn(self._debug(request))
         else:
             self._spawn(self._dispatcher.on_control(request))
 
@@ -209,10 +206,3 @@ class Router:
         task = asyncio.ensure_future(coroutine)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-    async def _debug(self, request: Request) -> None:
-        # ipykernel's debugger expects one request at a time; the others do not wait for it.
-        if self._debug_turn is None:
-            self._debug_turn = asyncio.Lock()
-        async with self._debug_turn:
-            await self._dispatcher.on_control(request)

@@ -195,11 +195,16 @@ class Shell:
 
 
 class ParentShell(Shell):
-    """Main. Its turns come from the boundary, which keeps the stock kernel's order."""
+    """Main. Its turns come from the boundary, which keeps the stock kernel's order.
+
+    Attributes:
+        stopped_at: the debugger has stopped it; what an interrupt is told.
+    """
 
     def __init__(self, wake: Any) -> None:
         super().__init__(None, None)
         self._wake_main = wake
+        self.stopped_at: Pause | None = None
 
     def _wake(self) -> None:
         self._wake_main()

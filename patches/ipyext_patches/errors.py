@@ -40,3 +40,25 @@ class PatchConflictError(PatchError):
             f"change the kernel, and report this if it happens again."
         )
         self.patch_id = patch_id
+
+
+class DebuggerInUseError(PatchError):
+    """Somebody else debugs this process already."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "debugpy is in use in this kernel already: a client is connected to a port that "
+            "debugpy.listen() or debugpy.connect() opened before ipyext was loaded. Disconnect "
+            "that client first; with ipyext loaded, debugpy.listen() gives a port of ipyext's own "
+            "that several clients can use."
+        )
+
+
+class CellFolderError(PatchError):
+    """Cells cannot be written as files."""
+
+    def __init__(self, folder: str, why: str) -> None:
+        super().__init__(
+            f"Cells cannot be written to {folder} for the debugger: {why}. Set TMPDIR to a folder "
+            f"that only you can write to and restart the kernel."
+        )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 from collections.abc import Awaitable, Callable, Iterator
@@ -13,6 +14,8 @@ from ipyext_patches.ledger import Action, Change, Ledger, SetAttribute, SetItem
 from ipyext_patches.loops import LoopCalls, call_soon
 from ipyext_patches.ports import Context, Frames, Hooks, LoopPort, Message
 from ipyext_patches.spec import ITEM, Patch, PatchReport
+from ipyext_patches.targets.cells import SEED, BlankLines, CellFiles
+from ipyext_patches.targets.cells import folder as cell_folder
 
 MAGICS = Patch(
     id="magics.tables",
@@ -54,6 +57,8 @@ class Host:
         self._display_pub = main.display_pub
         self._sink: Any = None
         self._at_start: list[Callable[[], Any]] = []
+        self.cells = CellFiles()
+        self._blank_lines = BlankLines(main)
         self._released = threading.Event()
         self._on_released: Callable[[], None] = lambda: None
 
@@ -118,6 +123,7 @@ class Host:
     ) -> Iterator[Change]:
         from ipyext_patches.targets import (
             capture,
+            cells,
             figures,
             history,
             ipython,
@@ -125,6 +131,7 @@ class Host:
             messages,
             output,
             python,
+            stops,
         )
 
         stock, main, ledger = self.kernel, self.main, self._ledger
@@ -146,6 +153,8 @@ class Host:
         yield from ipython.interrupt_changes(hooks, stock, main)
         yield from ipython.completer_changes(MAGICS, main, completers)
         yield from kernel.changes(ledger, hooks, stock, self.lane)
+        yield from cells.changes(ledger, hooks, main, self.lane)
+        yield from stops.changes(ledger, hooks, main)
         for name, handler in handlers.items():
             yield SetItem(HANDLERS, stock.control_handlers, name, handler)
         if self.has_shell_channel_thread:
@@ -215,6 +224,8 @@ class Host:
             self._ledger.revert()
         finally:
             output.settle(self._channels.hooks, self._display_pub)
+            self._blank_lines.drop()
+            self.cells.remove()
             if self._sink is not None:
                 self._sink.close()
 
@@ -241,6 +252,7 @@ class Host:
             self._channels.shell_loop.finish()
             self._channels.control_loop.finish()
             self._give_back()
+        self.cells.remove()
         if self._sink is not None:
             self._sink.close()
 
@@ -320,6 +332,53 @@ class Host:
     def stop_main(self) -> None:
         """Stop main's event loop as soon as main is free; the process then ends. Any thread."""
         self.kernel.io_loop.add_callback(self.kernel.io_loop.stop)
+
+    # -- debugging -----------------------------------------------------------------------------
+
+    def new_debugger(self, hooks: Hooks) -> Any:
+        """debugpy in this process, for the engine's router; see `targets.debugger.Debugpy`."""
+        from ipyext_patches.targets.debugger import Debugpy
+
+        return Debugpy(hooks, self.kernel)
+
+    def internal_paths(self) -> list[str]:
+        """Where code is that nobody debugs. Any thread."""
+        from ipyext_patches.targets.debugger import internal_paths
+
+        return internal_paths()
+
+    @property
+    def cell_seed(self) -> int:
+        """The seed of the hash in the names of cells."""
+        return SEED
+
+    @property
+    def cell_prefix(self) -> str:
+        """What the paths of cells begin with."""
+        return cell_folder() + os.sep
+
+    def keep_blank_lines(self, keep: bool) -> None:
+        """Whether cells keep the blank lines that they begin with. Any thread."""
+        if keep:
+            self._blank_lines.keep()
+        else:
+            self._blank_lines.drop()
+
+    def watch_clients(self, gone: Callable[[int], None]) -> None:
+        """Have `gone` called, in the control thread, when a client's control connection is lost.
+
+        Any thread. It is told what `connection_of` gives for that client's messages.
+        """
+        self._channels.control_loop.call(lambda: self._channels.watch_clients(gone))
+
+    def connection_of(self, frames: Frames) -> int:
+        """The connection that a message came on; -1 if that cannot be known. Any thread."""
+        import zmq
+
+        try:
+            return int(frames[0].get(zmq.SRCFD))
+        except (AttributeError, IndexError, TypeError, ValueError, zmq.ZMQError):
+            return -1
 
     # -- subshells that ipykernel 7 made itself ------------------------------------------------
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 Frames = Sequence[Any]
@@ -88,6 +89,24 @@ class Hooks(Protocol):
 
     def drain_main(self) -> list[Frames]:
         """Give up what main has not begun, oldest first. Main or shell channel thread."""
+
+    def suspended(self, thread: Any) -> AbstractContextManager[None]:
+        """The calling thread is stopped by the debugger. KeyboardInterrupt if interrupted."""
+
+    def debugging(self) -> bool:
+        """Whether the debugger is on. Any thread."""
+
+    def compiling(self, code: str) -> None:
+        """A cell with this text is about to be compiled. The thread of its shell."""
+
+    def current_cell(self) -> str | None:
+        """The text of the cell that the calling code belongs to. Any thread."""
+
+    def uncaught(self, info: Any) -> None:
+        """An exception has left a cell. The thread of its shell."""
+
+    def break_here(self, frame: Any) -> None:
+        """Stop the calling thread in this frame."""
 
     def list_children(self) -> list[str]:
         """Ids of our child subshells. Any thread."""

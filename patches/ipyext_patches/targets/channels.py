@@ -9,6 +9,7 @@ from typing import Any
 
 import zmq
 from zmq.eventloop.zmqstream import ZMQStream
+from zmq.utils.monitor import parse_monitor_message
 
 from ipyext_patches.loops import LoopCalls, call_soon
 from ipyext_patches.ports import Frames, Hooks, LoopPort
@@ -212,6 +213,7 @@ class Channels:
         self.control: SharedStream
         self.stdin: SharedStream
         self.taken = False
+        self._monitor: ZMQStream | None = None
 
     def take(self) -> None:
         """Afterwards the engine gets every message of the shell, control and stdin channels.
@@ -229,6 +231,8 @@ class Channels:
 
     def give_back(self) -> None:
         """Afterwards shell and control are stock, and so is what main had not begun."""
+        if self._monitor is not None:
+            self.control_loop.ask(self._unwatch)
         self._give_back_control()
         self._give_back_shell()
 
@@ -236,6 +240,25 @@ class Channels:
         """Afterwards stdin is stock: not while main waits for a line, which comes through it."""
         self.taken = False
         self.shell_loop.ask(self._give_back_stdin)
+
+    def watch_clients(self, gone: Callable[[int], None]) -> None:
+        """Have `gone` called in the control thread with the descriptor of every lost connection.
+
+        It is the one that `zmq.SRCFD` gives for messages. Control thread.
+        """
+        if not self.taken or self._monitor is not None:
+            return
+        socket = self.control.stream.socket
+        monitor = socket.get_monitor_socket(zmq.EVENT_DISCONNECTED)
+        self._monitor = ZMQStream(monitor, self.control_loop.io_loop)
+        self._monitor.on_recv(lambda frames: gone(int(parse_monitor_message(frames)["value"])))
+
+    def _unwatch(self) -> None:
+        monitor, self._monitor = self._monitor, None
+        if monitor is not None:
+            monitor.stop_on_recv()
+            self.control.stream.socket.disable_monitor()
+            monitor.close()
 
     def not_begun(self) -> list[Frames]:
         """What main had not begun, for the stock kernel to read."""

@@ -1,0 +1,314 @@
+"""The debug router: the multiplexer with its thread, its clients and debugpy around it.
+
+All state belongs to the thread "Debug router", which is started by the first debug request.
+Methods say so where any thread may call them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from ipyext.debug.backend import Backend, in_thread
+from ipyext.debug.hits import places
+from ipyext.debug.local import LocalAnswers
+from ipyext.debug.multiplexer import Multiplexer
+from ipyext.debug.parties import Forward, Linger, Local, Message, Party, Publish, Reply, Stop, Tell
+from ipyext.debug.parties import Start as StartDebugger
+from ipyext.debug.stop import DebugStop
+from ipyext.threads.loop_thread import LoopThread
+
+if TYPE_CHECKING:
+    from ipyext.shells.engine import Engine
+    from ipyext.shells.shell import Shell
+
+log = logging.getLogger("ipyext.debug")
+
+LINGER = 20.0  # seconds in which a page that is loaded again takes over
+
+
+class DebugRouter:
+    """Debugging for the shells of one engine.
+
+    Attributes:
+        debugpy: the boundary's debugger.
+        core: the multiplexer; for the router's thread only.
+        linger: seconds for which the breakpoints of a lost Jupyter client stay.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._host = engine.host
+        self.debugpy = engine.host.new_debugger(engine)
+        self._lock = threading.Lock()
+        self._thread: LoopThread | None = None
+        self._closed = False
+        self.linger = LINGER
+        self.core = Multiplexer(self, places.condition)
+        self._local = LocalAnswers(engine, self)
+        self._backend = Backend(
+            self.debugpy,
+            lambda: self._do(self.core.backend_connected),
+            lambda: self._do(self.core.backend_configured),
+            lambda message: self._do(self.core.backend_message, message),
+            lambda why: self._do(self.core.backend_lost, why),
+        )
+        self._sessions: dict[str, tuple[Party, int]] = {}
+        self._waiting: dict[int, tuple[Message, concurrent.futures.Future[Message]]] = {}
+        self._parents: dict[int, Message] = {}
+        self._tellers: dict[int, Callable[[Message], None]] = {}
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._listeners: list[Callable[[], None]] = []
+        self.on_close: list[Callable[[], Any]] = []
+
+    # -- the thread ----------------------------------------------------------------------------
+
+    def call(self, function: Callable[..., Any], *args: Any) -> None:
+        """Run `function` in the router's thread soon. Any thread."""
+        self._running().call(lambda: function(*args))
+
+    def ask(self, function: Callable[[], Any], timeout: float = 10.0) -> Any:
+        """Run `function` in the router's thread and return its result. Any other thread."""
+        return self._running().ask(function, timeout)
+
+    def _running(self) -> LoopThread:
+        with self._lock:
+            if self._thread is None:
+                if self._closed:
+                    raise RuntimeError("the debugger was unloaded")
+                self._thread = LoopThread("Debug router")
+                self._thread.start()
+                places.say = lambda key, text: self.call(self._do, self.core.say, key, text)
+                self._host.watch_clients(lambda fd: self.call(self._connection_gone, fd))
+            return self._thread
+
+    @property
+    def on(self) -> bool:
+        """Whether debugpy is on. Any thread."""
+        return self.core.on
+
+    @property
+    def used(self) -> bool:
+        """Whether it has done anything yet. Any thread."""
+        return self._thread is not None
+
+    def close(self) -> None:
+        """Everything ends: clients, debugpy, the thread. Any other thread, once."""
+        with self._lock:
+            self._closed = True
+            thread = self._thread
+        if thread is None:
+            return
+        ended = concurrent.futures.Future[None]()
+        thread.call(lambda: self._spawn(self._end(ended)))
+        try:
+            ended.result(timeout=5.0)
+        except concurrent.futures.TimeoutError:
+            log.error("The debugger did not end within 5 seconds")
+        thread.finish()
+
+    async def _end(self, ended: concurrent.futures.Future[None]) -> None:
+        try:
+            for function in self.on_close:
+                await function()
+            self._do(self.core.backend_lost, "ipyext was unloaded.")
+            others = [task for task in self._tasks if task is not asyncio.current_task()]
+            await asyncio.gather(*others, return_exceptions=True)
+            for _, future in list(self._waiting.values()):
+                if not future.done():
+                    future.cancel()
+        finally:
+            places.clear()
+            ended.set_result(None)
+
+    # -- clients -------------------------------------------------------------------------------
+
+    def jupyter_request(
+        self, request: Message, parent: Message, fd: int
+    ) -> concurrent.futures.Future[Message]:
+        """A debug_request came on control. Any thread.
+
+        Args:
+            request: the DAP request, or what is there instead.
+            parent: the Jupyter message.
+            fd: the connection it came on.
+        """
+        future = concurrent.futures.Future[Message]()
+        session = str(parent["header"].get("session"))
+        self.call(self._jupyter, session, fd, request, parent, future)
+        return future
+
+    def _jupyter(self, session: str, fd: int, request: Any, parent: Message, future: Any) -> None:
+        for other, (party, its_fd) in list(self._sessions.items()):
+            if its_fd == fd and other != session:  # the descriptor was free again
+                self._session_gone(other, party)
+        if session not in self._sessions:
+            party = self.core.connect(f"Jupyter session {session[:8]}", jupyter=True)
+        else:
+            party = self._sessions[session][0]
+            self.core.back(party)
+        self._sessions[session] = (party, fd)
+        self._parents[party.key] = parent
+        self._receive(party, request, future)
+
+    def _connection_gone(self, fd: int) -> None:
+        for session, (party, its_fd) in list(self._sessions.items()):
+            if its_fd == fd:
+                self._session_gone(session, party)
+
+    def _session_gone(self, session: str, party: Party) -> None:
+        self._do(self.core.close, party, linger=True)
+        if party.lingering:
+            self._sessions[session] = (party, -1)
+        else:
+            self._sessions.pop(session, None)
+
+    def connect(self, name: str, tell: Callable[[Message], None]) -> Party:
+        """A client that has a connection of its own. Router thread."""
+        party = self.core.connect(name)
+        self._tellers[party.key] = tell
+        return party
+
+    def disconnect(self, party: Party) -> None:
+        """That client's connection is gone. Router thread."""
+        self._tellers.pop(party.key, None)
+        self._do(self.core.close, party)
+
+    def send(self, party: Party, request: Any) -> concurrent.futures.Future[Message]:
+        """A request of such a client; gives its response. Any thread."""
+        future = concurrent.futures.Future[Message]()
+        self.call(self._receive, party, request, future)
+        return future
+
+    def _receive(self, party: Party, request: Any, future: Any) -> None:
+        if not isinstance(request, dict):
+            request = {"type": type(request).__name__}
+        self._waiting[id(request)] = (request, future)
+        self._do(self.core.receive, party, request)
+
+    def on_change(self, function: Callable[[], None]) -> None:
+        """Have `function` called after everything that changes something. Router thread."""
+        self._listeners.append(function)
+
+    # -- actions -------------------------------------------------------------------------------
+
+    def do(self, function: Callable[..., Any], *args: Any, **options: Any) -> Any:
+        """Call a method of the core and do what it asks for. Router thread."""
+        return self._do(function, *args, **options)
+
+    def _do(self, function: Callable[..., Any], *args: Any, **options: Any) -> Any:
+        result = function(*args, **options)
+        for action in self.core.take():
+            self._act(action)
+        for listener in list(self._listeners):
+            listener()
+        return result
+
+    def _act(self, action: Any) -> None:
+        if isinstance(action, Reply):
+            _, future = self._waiting.pop(id(action.request), (None, None))
+            if future is not None and not future.done():
+                future.set_result(action.response)
+        elif isinstance(action, Tell):
+            tell = self._tellers.get(action.party.key)
+            if tell is not None:
+                tell(action.event)
+        elif isinstance(action, Publish):
+            parent = {} if action.party is None else self._parents.get(action.party.key, {})
+            self._host.publish("debug_event", action.event, parent)
+        elif isinstance(action, Forward):
+            self._backend.send(action.request)
+            if action.seconds is not None:
+                loop = asyncio.get_running_loop()
+                loop.call_later(action.seconds, self._do, self.core.expired, action.request["seq"])
+        elif isinstance(action, Local):
+            self._spawn(self._local.answer(action.party, action.request))
+        elif isinstance(action, Linger):
+            loop = asyncio.get_running_loop()
+            loop.call_later(self.linger, self._expire, action.party)
+        elif isinstance(action, StartDebugger):
+            self._local.before_start()
+            self._backend.start()
+        elif isinstance(action, Stop):
+            self._spawn(self._stop())
+
+    async def _stop(self) -> None:
+        await self._backend.stop()
+        self._local.after_stop()
+        places.clear()
+        self._do(self.core.backend_stopped)
+
+    def _expire(self, party: Party) -> None:
+        lingering = party.lingering
+        self._do(self.core.expire, party)
+        if lingering:
+            for session, (found, _) in list(self._sessions.items()):
+                if found is party:
+                    del self._sessions[session]
+
+    def _spawn(self, coroutine: Any) -> None:
+        task = asyncio.get_running_loop().create_task(coroutine)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def in_thread(self, function: Callable[[], Any]) -> Any:
+        """Run what may take long, or runs the person's code, in a thread of its own."""
+        return await in_thread(function, "Debug inspector")
+
+    # -- what the multiplexer has to know ------------------------------------------------------
+
+    def threads(self) -> list[Message]:
+        """See `parties.Environment`. Those that are stopped come first."""
+        return self._local.threads()
+
+    def info(self) -> Message:
+        """See `parties.Environment`."""
+        return self._local.info()
+
+    def attach_options(self) -> Message:
+        """See `parties.Environment`."""
+        return self._local.attach_options()
+
+    def compiling(self, code: str) -> None:
+        """The debugger is on and a cell is about to be compiled. The thread of its shell."""
+        try:
+            self._host.cells.write(code)
+        except Exception as error:
+            log.warning("%s", error)
+        self.debugpy.trace_this_thread()
+
+    # -- threads that stop ---------------------------------------------------------------------
+
+    @contextmanager
+    def suspended(self, thread: threading.Thread) -> Iterator[None]:
+        """The calling thread is stopped by the debugger for as long as this lasts.
+
+        Raises:
+            KeyboardInterrupt: its shell was interrupted meanwhile.
+        """
+        shell = self._shell_of(thread)
+        if shell is None:
+            yield
+            return
+        stop = DebugStop(thread, self._resume_soon)
+        with self._engine.stopped(shell, stop):
+            yield
+        if stop.interrupted:
+            self.call(self.debugpy.retrace, thread.ident)
+            raise KeyboardInterrupt
+
+    def _resume_soon(self, thread: threading.Thread) -> None:
+        if self._thread is not None:  # no lock: this may be a signal handler
+            self._thread.call(lambda: self._resume(thread))
+
+    def _resume(self, thread: threading.Thread) -> None:
+        if self.core.on:
+            self.debugpy.resume(thread)
+
+    def _shell_of(self, thread: threading.Thread) -> Shell | None:
+        return self._engine.shell_of(thread)

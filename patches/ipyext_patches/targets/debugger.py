@@ -1,0 +1,425 @@
+"""debugpy in this process: connect it to us, ask it what only it knows, and take it off again.
+
+Nothing of debugpy is imported before the debugger is first used.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import importlib.util
+import os
+import socket
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from types import FrameType
+from typing import Any
+
+from ipyext_patches.errors import DebuggerInUseError
+from ipyext_patches.ledger import Ledger, Wrap
+from ipyext_patches.ports import Hooks
+from ipyext_patches.spec import Patch, function
+
+SUSPEND = Patch(
+    id="debugger.suspend",
+    target="pydevd.PyDB.do_wait_suspend",
+    what="An interrupt of a shell that the debugger has stopped goes to the shell's own code.",
+    why="Raised in the debugger's own code it is lost (Python 3.12 and later), or lands anywhere.",
+    upstream="pydevd.py PyDB.do_wait_suspend",
+    shape=function("thread", "frame", "event", "arg"),
+)
+
+# Their frames are never shown, and stepping goes through them.
+_INTERNAL = (
+    "IPython",
+    "ipykernel",
+    "ipyext",
+    "ipyext_patches",
+    "tornado",
+    "traitlets",
+    "jupyter_client",
+    "zmq",
+    "wrapt",
+    "decorator",
+    "asyncio",
+    "debugpy",
+)
+_INTERNAL_FILES = ("threading", "contextlib", "runpy", "codeop")
+# From here on pydevd uses sys.monitoring, which is not a matter of single threads.
+MONITORED = sys.version_info >= (3, 12)
+_QUIET = "PYDEVD_DISABLE_FILE_VALIDATION"
+
+
+def hide_thread(thread: Any) -> None:
+    """Have debuggers leave a thread alone: it is the kernel's, not the person's."""
+    thread.pydev_do_not_trace = True
+    thread.is_pydev_daemon_thread = True
+
+
+class Debugpy:
+    """The debugger of this process. Any thread, unless a method says otherwise.
+
+    Args:
+        hooks: the engine; `suspended` is called in threads that stop.
+        stock: the kernel, for what its own debugger keeps.
+    """
+
+    def __init__(self, hooks: Hooks, stock: Any) -> None:
+        self._hooks = hooks
+        self._stock = stock
+        self._ledger = Ledger()
+        self._py_db: Any = None
+        self._trace_hook: Any = None
+
+    # -- on and off ----------------------------------------------------------------------------
+
+    @property
+    def is_installed(self) -> bool:
+        """Whether debugpy can be imported. Imports nothing."""
+        return importlib.util.find_spec("debugpy") is not None
+
+    def load(self) -> None:
+        """Import debugpy; takes up to a second, more while main is busy.
+
+        Raises:
+            ImportError: it is not installed, or does not work here.
+        """
+        if "debugpy.server.api" in sys.modules:
+            return
+        quiet = _QUIET not in os.environ
+        if quiet:  # it would print a warning about frozen modules under some cell
+            os.environ[_QUIET] = "1"
+        try:
+            import debugpy.server.api  # noqa: F401
+        finally:
+            if quiet:
+                os.environ.pop(_QUIET, None)
+
+    def connect(self, port: int, token: str) -> None:
+        """Have debugpy connect to `port` on loopback; returns when it is configured.
+
+        Call it in a thread that is hidden from debuggers, after `load`. Threads are traced from
+        then on.
+
+        Raises:
+            DebuggerInUseError: somebody else debugs this process.
+            UnsupportedTargetError: this debugpy does not look as expected.
+            OSError: nobody listens on the port.
+        """
+        import debugpy
+        import pydevd
+
+        if self._in_use():
+            raise DebuggerInUseError
+        self._hide_kernel_threads()
+        self._ledger.apply(
+            [Wrap(SUSPEND, pydevd.PyDB, "do_wait_suspend", self._suspend, self._ledger.switch)]
+        )
+        self._trace_hook = threading.gettrace()
+        debugpy.configure(subProcess=False)
+        debugpy.connect(("127.0.0.1", port), access_token=token)
+
+    def connected(self) -> None:
+        """It has connected: send what it says at once. Small writes wait 40 ms otherwise."""
+        self._py_db = _global_debugger()
+        with contextlib.suppress(AttributeError, OSError):
+            self._py_db._client_socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def disconnect(self) -> None:
+        """Take it off: afterwards nothing is traced and no thread of debugpy is left.
+
+        Takes half a second.
+        """
+        if "pydevd" not in sys.modules:
+            return
+        import pydevd
+
+        threads = list(threading.enumerate())
+        _clear_monitoring()
+        try:
+            pydevd.stoptrace()
+        finally:
+            self._ledger.revert()
+            self._py_db = None
+        threading.settrace(self._trace_hook)
+        if not MONITORED:
+            _untrace(threads)
+        self._forget_stock()
+
+    def _in_use(self) -> bool:
+        """Whether somebody else's client is connected. An idle debugpy.listen() is given up."""
+        theirs = _global_debugger()
+        if theirs is None or theirs is self._py_db:
+            return False
+        if theirs.is_attached():
+            stock: Any = getattr(self._stock, "debugger", None)
+            if not getattr(stock, "is_started", False):
+                return True
+            stock.stop()
+            stock.is_started = False
+        import pydevd
+
+        pydevd.stoptrace()
+        self._forget_stock()
+        return False
+
+    def _forget_stock(self) -> None:
+        """What the stock kernel's own debugger has started is gone: let it start again."""
+        api = sys.modules.get("debugpy.server.api")
+        listen = getattr(api, "listen", None)
+        for found in (listen, getattr(listen, "__wrapped__", None)):
+            if getattr(found, "called", False):
+                found.called = False  # type: ignore[union-attr]
+        stock = getattr(self._stock, "debugger", None)
+        if stock is not None:
+            stock.debugpy_initialized = False
+
+    def _hide_kernel_threads(self) -> None:
+        names = ("IPythonHistorySavingThread",)
+        kernel = self._stock
+        found = [getattr(kernel, name, None) for name in ("iopub_thread", "control_thread")]
+        threads = [getattr(thread, "thread", thread) for thread in found if thread is not None]
+        threads += [t for t in threading.enumerate() if t.name in names]
+        threads += [t for t in threading.enumerate() if type(t).__name__ == "Heartbeat"]
+        for thread in threads:
+            hide_thread(thread)
+
+    def _suspend(self, wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
+        with self._hooks.suspended(threading.current_thread()):
+            return wrapped(*args, **kwargs)
+
+    # -- threads -------------------------------------------------------------------------------
+
+    def threads(self) -> list[tuple[int, threading.Thread]]:
+        """The threads that a person may see, with the ids that DAP messages give them."""
+        return [
+            (self.thread_id(thread), thread)
+            for thread in threading.enumerate()
+            if not getattr(thread, "is_pydev_daemon_thread", False)
+        ]
+
+    def thread_id(self, thread: threading.Thread) -> int:
+        """The id of a thread in DAP messages."""
+        from _pydevd_bundle._debug_adapter.pydevd_base_schema import BaseSchema
+        from _pydevd_bundle.pydevd_constants import get_thread_id
+
+        return int(BaseSchema._translate_id_to_dap(get_thread_id(thread)))
+
+    def resume(self, thread: threading.Thread) -> None:
+        """Let a stopped thread go on, at once."""
+        from _pydevd_bundle.pydevd_constants import get_thread_id
+        from _pydevd_bundle.pydevd_thread_lifecycle import resume_threads
+
+        name = get_thread_id(thread)
+        resume_threads(name)
+        debugger = self._py_db
+        if debugger is not None:
+            debugger._thread_events[name].set()
+
+    def retrace(self, thread_ident: int) -> None:
+        """See to it that a thread is traced: an exception raised while it is stopped ends that.
+
+        Up to Python 3.11; later ones trace all threads alike.
+        """
+        debugger = self._py_db
+        if debugger is None or MONITORED:
+            return
+        import pydevd_tracing
+
+        pydevd_tracing.set_trace_to_threads(
+            debugger.trace_dispatch, [thread_ident], create_dummy_thread=False
+        )
+
+    def trace_this_thread(self) -> None:
+        """Up to Python 3.11: have the calling thread traced, if it is not."""
+        debugger = self._py_db
+        if debugger is None or MONITORED or sys.gettrace() is not None:
+            return
+        debugger.enable_tracing()
+
+    # -- stops that we ask for -----------------------------------------------------------------
+
+    def break_here(self, frame: FrameType) -> None:
+        """Stop the calling thread in `frame`, as `breakpoint()` does."""
+        import pydevd
+
+        pydevd.settrace(
+            suspend=True,
+            trace_only_current_thread=True,
+            patch_multiprocessing=False,
+            stop_at_frame=frame,
+        )
+
+    def uncaught(self, info: tuple[Any, Any, Any]) -> None:
+        """An exception has left a cell: stop where it was raised, if a client wants that."""
+        debugger = self._py_db
+        if debugger is None or not debugger.break_on_uncaught_exceptions:
+            return
+        from _pydevd_bundle.pydevd_breakpoints import stop_on_unhandled_exception
+
+        thread = threading.current_thread()
+        details = debugger.set_additional_thread_info(thread)
+        details.is_tracing += 1
+        try:
+            with _unmonitored():
+                stop_on_unhandled_exception(debugger, thread, details, info)
+        finally:
+            details.is_tracing -= 1
+
+    # -- variables without a stop --------------------------------------------------------------
+
+    def explorer(self, namespace: dict[str, Any]) -> Explorer:
+        """The variables of a namespace, as the debugger shows them. After `load`."""
+        return Explorer(namespace)
+
+
+class Explorer:
+    """Shows the variables of a namespace while nothing is stopped. One thread at a time."""
+
+    def __init__(self, namespace: dict[str, Any]) -> None:
+        from _pydevd_bundle import pydevd_frame_utils
+        from _pydevd_bundle.pydevd_api import PyDevdAPI
+        from _pydevd_bundle.pydevd_suspended_frames import SuspendedFramesManager, _FramesTracker
+
+        class Debugger:
+            variable_presentation = PyDevdAPI.VariablePresentation()
+
+        self._manager = SuspendedFramesManager()
+        self._debugger = Debugger()  # the tracker holds it weakly
+        self._tracker = _FramesTracker(self._manager, self._debugger)
+        self._frame = _Frame(namespace)
+        self._tracker.track(
+            "namespace", pydevd_frame_utils.create_frames_list_from_frame(self._frame)
+        )
+
+    def owns(self, reference: int) -> bool:
+        """Whether it gave this reference."""
+        try:
+            self._manager.get_variable(reference)
+        except KeyError:
+            return False
+        return True
+
+    def variables(self, reference: int | None = None) -> list[dict[str, Any]]:
+        """The variables behind a reference that it gave; None: the namespace."""
+        found = self._manager.get_variable(id(self._frame) if reference is None else reference)
+        return [child.get_var_data() for child in found.get_children_variables()]
+
+
+class _Frame:
+    """A namespace that looks like a frame."""
+
+    class _Code:
+        co_filename = "<namespace>"
+        co_name = "<module>"
+
+    f_code = _Code()
+    f_back = None
+    f_lineno = 1
+
+    def __init__(self, namespace: dict[str, Any]) -> None:
+        self.f_globals = self.f_locals = namespace
+
+
+def internal_paths() -> list[str]:
+    """Where the code is that a person does not want to see: folders and files."""
+    found: list[str] = []
+    for name in (*_INTERNAL, *_INTERNAL_FILES):
+        module = sys.modules.get(name)
+        if module is None:
+            continue
+        path = getattr(module, "__path__", None)
+        file = getattr(module, "__file__", None)
+        if path:
+            found.extend(os.path.realpath(folder) for folder in path)
+        elif file:
+            found.append(os.path.realpath(file))
+    launcher = importlib.util.find_spec("ipykernel_launcher")  # ran as __main__
+    if launcher is not None and launcher.origin:
+        found.append(os.path.realpath(launcher.origin))
+    return found
+
+
+def _global_debugger() -> Any:
+    constants = sys.modules.get("_pydevd_bundle.pydevd_constants")
+    return None if constants is None else constants.get_global_debugger()
+
+
+@contextlib.contextmanager
+def _unmonitored() -> Iterator[None]:
+    """Python 3.12 on: what the debugger does itself here is not traced."""
+    from _pydevd_sys_monitoring import pydevd_sys_monitoring as monitoring
+
+    suspend = getattr(monitoring, "suspend_current_thread_tracing", None)
+    former = suspend() if suspend is not None and MONITORED else False
+    try:
+        yield
+    finally:
+        if former:
+            monitoring.resume_current_thread_tracing()
+
+
+def _clear_monitoring() -> None:
+    """Python 3.12 on: end the events of single code objects; they outlive the tool itself."""
+    if not MONITORED:
+        return
+    monitoring: Any = sys.monitoring  # type: ignore[attr-defined,unused-ignore]
+    tool = monitoring.DEBUGGER_ID
+    if monitoring.get_tool(tool) != "pydevd":
+        return
+    monitoring.set_events(tool, 0)
+    for name in ("_pydevd_sys_monitoring_cython", "_pydevd_sys_monitoring"):
+        module = sys.modules.get(f"_pydevd_sys_monitoring.{name}") or sys.modules.get(name)
+        for code in list(getattr(module, "_code_to_func_code_info_cache", ())):
+            monitoring.set_local_events(tool, code, 0)
+
+
+def _untrace(threads: list[threading.Thread]) -> None:
+    """Up to Python 3.11: end the tracing of `threads`, also of one that is in a loop."""
+    import pydevd_tracing
+
+    def trace_no_more(frame: FrameType, event: str, arg: Any) -> None:
+        sys.settrace(None)
+        _untrace_frames(frame)
+
+    frames = sys._current_frames()
+    others = []
+    for thread in threads:
+        if getattr(thread, "is_pydev_daemon_thread", False) or thread.ident not in frames:
+            continue
+        if thread is threading.main_thread():
+            _on_main_now(lambda: trace_no_more(sys._getframe(), "", None))
+        elif thread is threading.current_thread():
+            trace_no_more(sys._getframe(), "", None)
+        else:
+            others.append(thread.ident)
+            frame: FrameType | None = frames[thread.ident]
+            while frame is not None:
+                if frame.f_trace is not None:
+                    frame.f_trace = trace_no_more
+                frame = frame.f_back
+    if others:
+        pydevd_tracing.set_trace_to_threads(trace_no_more, others, create_dummy_thread=False)
+
+
+def _untrace_frames(frame: FrameType | None) -> None:
+    while frame is not None:
+        frame.f_trace = None
+        frame = frame.f_back
+
+
+_PENDING = ctypes.PYFUNCTYPE(ctypes.c_int, ctypes.c_void_p)
+_kept: list[Any] = []
+
+
+def _on_main_now(function: Callable[[], None]) -> None:
+    """Run `function` on main between two of its bytecodes, as Python runs signal handlers."""
+
+    def run(_: Any) -> int:
+        function()
+        return 0
+
+    call = _PENDING(run)
+    _kept[:] = [*_kept[-8:], call]  # must outlive the call
+    ctypes.pythonapi.Py_AddPendingCall(call, None)

@@ -1,0 +1,52 @@
+"""Where user code asks for the debugger by itself: `breakpoint()`, and errors that leave a cell."""
+
+from __future__ import annotations
+
+import os
+import pdb
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+from ipyext_patches.ledger import Change, Ledger, SetAttribute, Wrap
+from ipyext_patches.ports import Hooks
+from ipyext_patches.spec import Patch, function
+
+BREAKPOINT = Patch(
+    id="stops.breakpoint",
+    target="sys.breakpointhook",
+    what="breakpoint() stops in the debugger while that is on; else it is a prompt of pdb.",
+    why="pdb would fight with the debugger for the trace function of the thread.",
+    upstream="PEP 553; debugpy.breakpoint",
+)
+UNCAUGHT = Patch(
+    id="stops.uncaught",
+    target="IPython.core.interactiveshell.InteractiveShell.showtraceback",
+    what="An exception that leaves a cell counts as uncaught for the debugger.",
+    why="IPython catches it to show it, so 'uncaught' breakpoints never stop.",
+    upstream="IPython/core/interactiveshell.py run_code",
+    shape=function("exc_tuple", "filename", "tb_offset", "exception_only"),
+)
+
+
+def changes(ledger: Ledger, hooks: Hooks, main: Any) -> Iterator[Change]:
+    """Have both ask the debugger first."""
+    former = sys.breakpointhook
+
+    def breakpointhook(*args: Any, **kwargs: Any) -> Any:
+        if not ledger.switch.on or former is not sys.__breakpointhook__:
+            return former(*args, **kwargs)
+        frame = sys._getframe(1)
+        if hooks.debugging():
+            return hooks.break_here(frame)
+        if os.environ.get("PYTHONBREAKPOINT"):
+            return former(*args, **kwargs)
+        return pdb.Pdb().set_trace(frame)
+
+    def showtraceback(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
+        if kwargs.get("running_compiled_code") and not args:
+            hooks.uncaught(sys.exc_info())
+        return wrapped(*args, **kwargs)
+
+    yield SetAttribute(BREAKPOINT, sys, "breakpointhook", breakpointhook)
+    yield Wrap(UNCAUGHT, type(main), "showtraceback", showtraceback, ledger.switch)

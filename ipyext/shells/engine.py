@@ -52,7 +52,7 @@ class Engine:
         self.host = host
         self.contexts = Contexts()
         self.parent = ParentShell(self._wake_main)
-        self.registry = Registry(self._new_child)
+        self.registry = Registry(self._new_child, lambda child: self.router.close_child(child))
         self.stdin = Stdin(host)
         self.jobs: list[Job] = []
         self.recorders: dict[str, Callable[[str], None]] = {}
@@ -320,8 +320,7 @@ class Engine:
         # An ephemeral child ends by itself; whoever queued something meanwhile gets an answer.
         self.registry.remove(child)
         child.storage.clear()  # jobs, and threads that it started, may still know the child
-        for item in child.close():
-            item.delete(child.label)
+        self.router.close_child(child)
 
     def _children(self) -> list[ChildShell]:
         """The children that run people's code: subshells, and the thread of the comms."""
@@ -410,6 +409,7 @@ class Engine:
 
     def abandon(self) -> None:
         """The process ends: delete every child, and the helpers. Any thread."""
+        self.router.ending = True
         self.culler.stop()
         for child in self.registry.all():
             self.delete(child)

@@ -31,12 +31,28 @@ def check_name(name: str) -> str:
     return name
 
 
-class Registry:
-    """Children by id. The lock covers the table only; threads start and stop outside it."""
+def delete_queued(child: ChildShell) -> None:
+    """Close `child`; afterwards what was queued for it is answered with an error. Any thread."""
+    for item in child.close():
+        item.delete(child.label)
 
-    def __init__(self, new_child: Callable[[str, str | None, bool], ChildShell]) -> None:
+
+class Registry:
+    """Children by id. The lock covers the table only; threads start and stop outside it.
+
+    Args:
+        new_child: makes a child from an id, a name, and whether it is ephemeral.
+        close: closes a child and sees to what was queued for it; `delete_queued` if left out.
+    """
+
+    def __init__(
+        self,
+        new_child: Callable[[str, str | None, bool], ChildShell],
+        close: Callable[[ChildShell], None] | None = None,
+    ) -> None:
         self.limit = DEFAULT_LIMIT
         self._new_child = new_child
+        self._close = close or delete_queued
         self._lock = threading.Lock()
         self._children: dict[str, ChildShell] = {}
         self._zombies: list[ChildShell] = []
@@ -142,25 +158,23 @@ class Registry:
     def delete(self, child: ChildShell, *, from_within: Any = None) -> None:
         """Delete `child` without waiting for its code: see design G4.
 
-        Its running request and everything queued are answered with an error at once, its code is
-        interrupted, and what it still prints is dropped. `from_within` is the request that asks
-        for it, if it runs in this very child: that one is left to end by itself.
+        Its running request and the cells queued are answered with an error at once, comm messages
+        go to main, its code is interrupted, and what it still prints is dropped. `from_within` is
+        the request that asks for it, if it runs in this very child: that one is left to end by
+        itself.
         """
         if self.remove(child):
             self.end(child, from_within=from_within)
 
     def end(self, child: ChildShell, *, from_within: Any = None) -> None:
         """End a child that is in no table any more; else as `delete`."""
-        label = child.label
-        queued = child.close()
+        self._close(child)
         current = child.current
-        for item in queued:
-            item.delete(label)
         if current is not None and current is from_within:
             child.stop_after_current()
             return
         if current is not None:
-            current.delete(label)
+            current.delete(child.label)
             self.mourn(child)
         child.stop()
         if current is None and threading.current_thread() is not child.thread:

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 from ipyext.host import KernelHost
-from ipyext.protocol.routing import CellLine, Destination, Route, View, route
+from ipyext.protocol.routing import COMM_TYPES, CellLine, Destination, Route, View, route
 from ipyext.shells.child import ChildShell
 from ipyext.shells.dispatch import Dispatcher
 from ipyext.shells.helpers import Helpers
@@ -50,6 +52,7 @@ class Router:
     Attributes:
         answer_while_busy, comms, comm_targets: see `ipyext.config`.
         closing: the extension is being unloaded, so everything goes to main's queue.
+        ending: the process ends: main will run nothing any more.
     """
 
     def __init__(
@@ -68,6 +71,9 @@ class Router:
         self.comms = "auto"
         self.comm_targets: dict[str, str] = {}
         self.closing = False
+        self.ending = False
+        # Where the messages of a comm are must not change between routing one and queueing it.
+        self._comm_order = threading.Lock()
         self._host = host
         self._dispatcher = dispatcher
         self._parent = parent
@@ -82,6 +88,10 @@ class Router:
         request = self._receive("shell", frames)
         if request is None:
             return
+        with self._comm_order if request.type in COMM_TYPES else nullcontext():
+            self._route(request)
+
+    def _route(self, request: Request) -> None:
         message = request.message
         view = View(
             main_busy=self._parent.busy or self._parent.queued > 0,
@@ -166,6 +176,25 @@ class Router:
             request.shell = shell
         if not shell.put(request):
             request.delete(shell.label)
+
+    def close_child(self, child: ChildShell) -> None:
+        """Let `child` take nothing in any more; afterwards what waited for it is seen to.
+
+        Comm messages go to main, in their order: a widget outlives the subshell that its front
+        end names. Everything else is answered with an error. Any thread.
+        """
+        with self._comm_order:
+            queued = child.close()
+            if not (self.ending or self.closing):  # the stock kernel does not know the child's id
+                queued = [item for item in queued if not self._moves_to_main(item)]
+        for item in queued:
+            item.delete(child.label)
+
+    def _moves_to_main(self, item: Any) -> bool:
+        if not isinstance(item, Request) or item.type not in COMM_TYPES:
+            return False
+        item.shell = None
+        return self._parent.put(item)
 
     def _comm_policy(self, content: Any) -> str:
         """The policy for the target of a comm message."""

@@ -321,6 +321,38 @@ def test_a_callback_that_keeps_a_child_busy(kernel: Wire, comms: str, then: str)
     assert heard(kernel, one) == "([1, 2], 0)"
 
 
+@pytest.mark.parametrize("how", ["on control", "by a cell", "from Python"])
+@pytest.mark.parametrize("busy", [False, True], ids=["idle", "busy"])
+def test_what_waits_in_a_child_that_is_deleted(
+    kernel: Wire, comms: str, busy: bool, how: str
+) -> None:
+    kernel.execute("%config IPyExt.comms = 'header'\nimport ipyext")
+    ids, deleted = [new(kernel), new(kernel)], kernel.create()
+    holding = kernel.begin("go.wait(30)", subshell=deleted)
+    running = kernel.begin("first.wait(30)") if busy else None
+    waiting = [tell(kernel, ids[n % 2], n, deleted) for n in range(20)]
+    aborted = kernel.send_execute("1", subshell=deleted)
+    kernel.execute("1", subshell=comms)  # the messages before this one have arrived
+    if how == "on control":
+        kernel.delete(deleted)
+    else:
+        cells = {
+            "by a cell": f"%subshell delete {deleted}",
+            "from Python": f"ipyext.delete_subshell({deleted!r})",
+        }
+        assert kernel.execute(cells[how], subshell=comms).status == "ok"
+    later = [tell(kernel, ids[n % 2], n, deleted) for n in range(20, 30)]
+    assert kernel.wait(aborted)[0].content["ename"] == "SubshellDeletedError"
+    if busy:  # they wait for main, as every message that names no child
+        assert heard(kernel, ids[0], subshell=comms) == "([], 0)"
+    kernel.execute("first.set(); go.set()", subshell=comms)
+    texts = {answer.text() for answer in kernel.wait(*waiting, *later)}
+    assert texts == {f"{MAIN}\n"}
+    for even, comm_id in enumerate(ids):
+        assert heard(kernel, comm_id) == f"({[n for n in range(30) if n % 2 == even]}, 0)"
+    kernel.wait(holding, *([] if running is None else [running]))
+
+
 @pytest.mark.parametrize("policy", ["auto", "header"])
 def test_messages_stream_in_while_main_is_busy_and_idle(
     kernel: Wire, comms: str, policy: str

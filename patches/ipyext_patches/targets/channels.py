@@ -51,7 +51,12 @@ class SharedStream:
 
     Sending raw on a socket that a stream reads can strand a request that came in meanwhile
     (ipykernel 7.0 to 7.2), so every send goes through the stream, in its own thread.
+
+    Attributes:
+        successor: sends what is left to send once the socket has gone back to its former stream.
     """
+
+    successor: SharedStream | None = None
 
     def __init__(self, stream: ZMQStream, loop: LoopPort) -> None:
         self.stream = stream
@@ -66,6 +71,8 @@ class SharedStream:
             self.stream.send_multipart(frames, copy=copy)
             # At once, not in a later turn of the loop: every turn can cost the GIL.
             self.stream.flush(zmq.POLLOUT)
+        elif self.successor is not None:  # the caller got hold of us before it was in place
+            self.successor.send(frames, copy)
 
     def receive(self, on_recv: Callable[[Any], Any]) -> None:
         """Take in what has arrived already. The loop's thread.
@@ -81,6 +88,11 @@ class SharedStream:
                 break
             on_recv(frames)
         stream._rebuild_io_state()  # what came in meanwhile has left no mark on the descriptor
+
+
+def sent_on_main(stream: ZMQStream) -> SharedStream:
+    """For a stream that main reads."""
+    return SharedStream(stream, LoopCalls(stream.io_loop, threading.main_thread()))
 
 
 class BorrowedCallback:
@@ -308,12 +320,11 @@ class MovedShellChannels(Channels):
         self.shell = stream
 
     def _give_back_shell(self) -> None:
+        self.shell.successor = on_main = sent_on_main(self.stream)
         self._moved.restore()
         for frames in self.not_begun():
             self.dispatch_stock(frames)
-        self.shell = SharedStream(
-            self.stream, LoopCalls(self.stream.io_loop, threading.main_thread())
-        )
+        self.shell = on_main
 
     def wake_main(self) -> None:
         call_soon(self.kernel.io_loop.asyncio_loop, self.schedule_turn)

@@ -8,7 +8,12 @@ from typing import Any
 from ipykernel import kernelbase
 
 from ipyext_patches.ports import Frames, Hooks, LoopPort
-from ipyext_patches.targets.channels import MovedShellChannels, MovedSocket, SharedStream
+from ipyext_patches.targets.channels import (
+    MovedShellChannels,
+    MovedSocket,
+    SharedStream,
+    sent_on_main,
+)
 
 
 class Ipykernel5Channels(MovedShellChannels):
@@ -36,4 +41,6 @@ class Ipykernel5Channels(MovedShellChannels):
         self.control = stream
 
     def _give_back_control(self) -> None:
+        self.control.successor = on_main = sent_on_main(self.kernel.control_stream)
         self._control_moved.restore()
+        self.control = on_main

@@ -142,6 +142,23 @@ def test_close_all_in_main_leaves_the_figures_of_a_child(kernel: Wire, plotting:
     assert (answer.result, colours(answer)) == ("[1]", [CHILD])
 
 
+@pytest.mark.parametrize("made_in", ["main", "child"])
+def test_a_figure_of_another_shell_is_closed_when_it_is_named(
+    kernel: Wire, plotting: str, made_in: str
+) -> None:
+    here, other = (None, plotting) if made_in == "main" else (plotting, None)
+    kernel.execute(KEEP)
+    code = f"plot({MAIN})\nnamed = plt.gcf()\nplot({CHILD})\ngo.wait()"
+    running = kernel.begin(code, subshell=here)
+    assert colours(kernel.execute(f"plot({OTHER})", subshell=other)) == [OTHER]
+    kernel.execute("plt.close(1); plt.close('all'); plt.close()", subshell=other)
+    kernel.execute("plt.close(named)", subshell=other)
+    assert colours(finish(kernel, running, other)) == [CHILD]
+    assert kernel.execute("plt.get_fignums()", subshell=here).result == "[2]"
+    assert kernel.execute("plt.close(named); plt.close('all')", subshell=here).status == "ok"
+    assert kernel.execute("plt.get_fignums()", subshell=here).result == "[]"
+
+
 def test_figures_of_a_thread_that_a_cell_started(kernel: Wire, plotting: str) -> None:
     running = kernel.begin(f"plot({MAIN})\ngo.wait()")
     answer = kernel.execute(
@@ -168,6 +185,34 @@ def test_a_callback_draws_while_main_has_an_unfinished_figure(kernel: Wire, plot
     click = {"method": "custom", "content": {"event": "click"}}
     assert colours(kernel.request("comm_msg", {"comm_id": comm_id, "data": click})) == [OTHER]
     assert colours(finish(kernel, running, plotting)) == [MAIN]
+
+
+@pytest.mark.parametrize("runs_in", ["main", "comms", "child"])
+@pytest.mark.parametrize("who", ["widget", "comm"])
+def test_a_callback_shows_what_it_has_drawn(
+    kernel: Wire, plotting: str, who: str, runs_in: str
+) -> None:
+    """Without `plt.show()`, as the stock kernel on main: at the end of the callback."""
+    made = {
+        "widget": "import ipywidgets; b = ipywidgets.Button(); b.on_click(draw); print(b.model_id)",
+        "comm": "from ipywidgets.comm import create_comm; c = create_comm(target_name='c')\n"
+        "c.on_msg(draw); print(c.comm_id)",
+    }
+    policy = "header" if runs_in == "child" else "auto"
+    kernel.execute(f"%config IPyExt.comms = {policy!r}\ndef draw(_): plot({OTHER})")
+    comm_id = kernel.execute(made[who]).text().strip()
+    running = kernel.begin("go.wait()") if runs_in == "comms" else None
+    content = {
+        "comm_id": comm_id,
+        "data": {"method": "custom", "content": {"event": "click"}},
+    }
+    for _ in range(2):
+        answer = kernel.request("comm_msg", content, subshell=plotting)
+        assert colours(answer) == [OTHER]
+    kernel.execute("%config IPyExt.comms = 'auto'", subshell=plotting)
+    if running is not None:
+        assert colours(finish(kernel, running, plotting)) == []
+    assert kernel.execute("plt.get_fignums()").result == "[]"
 
 
 ROUNDS = 20

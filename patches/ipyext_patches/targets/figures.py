@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import functools
+import weakref
 from collections import OrderedDict
 from collections.abc import Iterator, MutableMapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
-from ipyext_patches.ledger import Change, Ledger, SetAttribute
+from ipyext_patches.ledger import Change, Ledger, SetAttribute, Wrap
 from ipyext_patches.ports import Hooks
-from ipyext_patches.spec import Patch
+from ipyext_patches.spec import Patch, function
 from ipyext_patches.targets import imports
 
 FIGURES = Patch(
@@ -33,7 +36,17 @@ WATCH = Patch(
     why="Importing it ourselves would cost a second that most kernels never need.",
     upstream="Python import system",
 )
+CLOSE = Patch(
+    id="figures.close",
+    target="matplotlib._pylab_helpers.Gcf.destroy_fig",
+    what="plt.close(figure) closes that figure, whichever shell has made it.",
+    why="pyplot looks among its open figures, and those are now the calling shell's.",
+    upstream="matplotlib/_pylab_helpers.py",
+    shape=function("fig"),
+)
 BACKENDS = ("matplotlib_inline.backend_inline", "ipykernel.pylab.backend_inline")
+
+_lent: ContextVar[OrderedDict[Any, Any] | None] = ContextVar("ipyext_figures", default=None)
 
 
 class ShellFigures(MutableMapping[Any, Any]):
@@ -42,13 +55,42 @@ class ShellFigures(MutableMapping[Any, Any]):
     def __init__(self, hooks: Hooks, main: OrderedDict[Any, Any]) -> None:
         self._hooks = hooks
         self._main = main
+        self._of_children: weakref.WeakValueDictionary[int, OrderedDict[Any, Any]] = (
+            weakref.WeakValueDictionary()
+        )
 
     def _here(self) -> OrderedDict[Any, Any]:
+        lent = _lent.get()
+        if lent is not None:
+            return lent
         store = self._hooks.storage()
         if store is None:
             return self._main
-        found: OrderedDict[Any, Any] = store.setdefault("figures", OrderedDict())
+        found: OrderedDict[Any, Any] | None = store.get("figures")
+        if found is None:
+            found = store.setdefault("figures", OrderedDict())
+            self._of_children[id(found)] = found
         return found
+
+    def with_figure(self, figure: Any) -> list[OrderedDict[Any, Any]]:
+        """The tables of other shells that have `figure`."""
+        here = self._here()
+        tables = [self._main, *list(self._of_children.values())]
+        return [
+            table
+            for table in tables
+            if table is not here
+            and any(manager.canvas.figure is figure for manager in list(table.values()))
+        ]
+
+    @contextmanager
+    def lent(self, table: OrderedDict[Any, Any]) -> Iterator[None]:
+        """The calling code sees the figures of another shell."""
+        token = _lent.set(table)
+        try:
+            yield
+        finally:
+            _lent.reset(token)
 
     def __getitem__(self, number: Any) -> Any:
         return self._here()[number]
@@ -60,16 +102,16 @@ class ShellFigures(MutableMapping[Any, Any]):
         del self._here()[number]
 
     def __iter__(self) -> Iterator[Any]:
-        yield from self._here()
+        yield from list(self._here())  # another shell may close one meanwhile
 
     def __reversed__(self) -> Iterator[Any]:
-        yield from reversed(self._here())
+        yield from reversed(list(self._here()))
 
     def __len__(self) -> int:
         return len(self._here())
 
     def values(self) -> Any:
-        return self._here().values()  # reversible, as pyplot needs it
+        return list(self._here().values())  # reversible, as pyplot needs it
 
     def move_to_end(self, number: Any, last: bool = True) -> None:
         self._here().move_to_end(number, last)
@@ -122,7 +164,19 @@ def changes(ledger: Ledger, hooks: Hooks) -> Iterator[Change]:
     """Patch what of matplotlib is imported, and the rest as soon as it is."""
 
     def pyplot(module: Any) -> list[Change]:
-        return [SetAttribute(FIGURES, module.Gcf, "figs", ShellFigures(hooks, module.Gcf.figs))]
+        figures = ShellFigures(hooks, module.Gcf.figs)
+
+        def destroy(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> None:
+            figure = args[0] if args else kwargs["fig"]
+            wrapped(figure)
+            for table in figures.with_figure(figure):
+                with figures.lent(table):
+                    wrapped(figure)
+
+        return [
+            SetAttribute(FIGURES, module.Gcf, "figs", figures),
+            Wrap(CLOSE, module.Gcf, "destroy_fig", destroy, ledger.switch),
+        ]
 
     def inline(module: Any) -> list[Change]:
         return [SetAttribute(INLINE, module, "show", ShellShow(hooks, module.show))]

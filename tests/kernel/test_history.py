@@ -430,3 +430,11 @@ def test_results_elsewhere_while_a_child_is_being_debugged(kernel: Wire, child: 
     kernel.answer_input(prompt, "q")
     kernel.wait(msg_id)
     assert kernel.execute("'result'", subshell=child).result == "'result'"
+
+
+def test_inputs_of_routed_cells_are_as_typed(kernel: Wire, child: str) -> None:
+    kernel.execute("%%subshell work\n\nx = 1\ny = 2")
+    work = next(shell for shell in kernel.shells() if shell != child)
+    assert kernel.execute("_ih[1], _i", subshell=work).result == (
+        repr(("x = 1\ny = 2", "%%subshell work\n\nx = 1\ny = 2"))
+    )

@@ -137,7 +137,8 @@ class ChildHistory(HistoryManager):
 
     def store_inputs(self, line_num: int, source: str, source_raw: str | None = None) -> None:
         known = len(self.input_hist_raw)
-        super().store_inputs(line_num, source, source_raw)
+        # Empty lines stand for a `%%subshell` line, which the code that runs does not have.
+        super().store_inputs(line_num, source.lstrip("\n"), source_raw)
         self.db_input_cache.clear()  # IPython's own writer never comes for it
         if self.sink is not None and len(self.input_hist_raw) > known:  # `exit` is no history
             stored = self.input_hist_parsed[-1], self.input_hist_raw[-1]

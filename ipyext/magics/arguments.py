@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from argparse import Namespace
 from typing import Any
 
@@ -10,6 +11,8 @@ from IPython.core.error import UsageError
 from IPython.core.magic_arguments import argument, magic_arguments, parse_argstring
 
 from ipyext.protocol.routing import CellLine
+
+_COMMENT = re.compile(r"(?:^|\s)#")
 
 ACTIONS = {
     "create": "create [NAME]: create a subshell",
@@ -28,6 +31,7 @@ ACTIONS = {
 @argument("action", nargs="?", default="list", help="; ".join(ACTIONS.values()) + ".")
 @argument("names", nargs="*", help="Names or ids, as the action wants them.")
 @argument("--all", action="store_true", help="With delete: every child subshell.")
+@argument("-h", "--help", action="store_true", help="Print what there is.")
 def line_arguments(line: str) -> None:
     """Arguments of %subshell."""
 
@@ -37,16 +41,20 @@ def line_arguments(line: str) -> None:
 @argument("--main-when-idle", action="store_true", help="Run on the main thread once it is free.")
 @argument("--detach", action="store_true", help="Return at once with a job; output comes here.")
 @argument("--job", metavar="VAR", help="With --detach: also assign the job to this variable.")
+@argument("-h", "--help", action="store_true", help="Print what there is.")
 def cell_arguments(line: str) -> None:
     """Arguments of %%subshell."""
 
 
 def parse(kind: Any, line: str) -> Namespace:
-    """Parse `line` by one of the two above.
+    """Parse `line`, but for a comment at its end, by one of the two above.
 
     Raises:
         UsageError: it does not fit; the message says what would.
     """
+    comment = _COMMENT.search(line)
+    if comment is not None:
+        line = line[: comment.start()]
     try:
         found = parse_argstring(kind, line)
     except (UsageError, ValueError) as error:  # ValueError: an unfinished quotation
@@ -65,6 +73,8 @@ def parse_line(line: str) -> Namespace:
         UsageError: unknown action or wrong number of names, with a hint.
     """
     arguments = parse(line_arguments, line)
+    if arguments.help:
+        return arguments
     if arguments.action not in ACTIONS:
         near = difflib.get_close_matches(arguments.action, ACTIONS, 1)
         hint = f"Did you mean '{near[0]}'? " if near else ""
@@ -93,7 +103,7 @@ def parse_cell_line(line: str) -> CellLine | None:
         arguments = parse(cell_arguments, line)
     except UsageError:
         return None
-    if arguments.job and not arguments.detach:
+    if arguments.help or (arguments.job and not arguments.detach):
         return None
     if arguments.detach and arguments.main_when_idle:
         return None

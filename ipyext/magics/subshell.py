@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
-from IPython.core.error import TryNext, UsageError
+from IPython.core.error import UsageError
 from IPython.core.magic import Magics, cell_magic, line_magic, magics_class, no_var_expand
 
 from ipyext.errors import IpyextError, JobNotDoneError
@@ -49,6 +50,9 @@ class SubshellMagics(Magics):
         --main-when-idle the code runs on the main thread, as soon as that is free.
         """
         arguments = parse_line(line)
+        if arguments.help:
+            print(inspect.getdoc(self.subshell))  # noqa: T201
+            return
         try:
             getattr(self, f"_{arguments.action}")(arguments)
         except IpyextError as error:
@@ -62,6 +66,9 @@ class SubshellMagics(Magics):
         See %subshell? for the rest.
         """
         arguments = parse(cell_arguments, line)
+        if arguments.help:
+            print(inspect.getdoc(self.subshell))  # noqa: T201
+            return None
         if arguments.job and not arguments.detach:
             raise UsageError("--job goes with --detach: only a detached cell has a job.")
         if arguments.main_when_idle and arguments.detach:
@@ -69,7 +76,9 @@ class SubshellMagics(Magics):
         if arguments.job and not arguments.job.isidentifier():
             raise UsageError(f"--job {arguments.job!r} is not a variable name.")
         try:
-            job = self._engine.submit(arguments.name, "\n" + cell)
+            job = self._engine.submit(
+                arguments.name, "\n" + cell, captured=None if arguments.detach else self.shell
+            )
         except IpyextError as error:
             raise UsageError(str(error)) from None
         if arguments.detach:
@@ -205,12 +214,10 @@ class SubshellMagics(Magics):
             return list(ACTIONS)
         if words[1] in ("delete", "rename", "interrupt", "info", "history"):
             return [*self._names(), *(["--all"] if words[1] == "delete" else [])]
-        raise TryNext
+        return []
 
     def _complete_cell(self, event: Any) -> list[str]:
-        if "\n" in event.line:
-            raise TryNext
-        return [*self._names(), "--detach", "--job"]
+        return [*self._names(), "--detach", "--job", "--main-when-idle"]
 
 
 def _child(engine: Engine, name: str, what: str) -> view.Subshell:

@@ -30,7 +30,7 @@ from ipyext.shells.dispatch import Dispatcher
 from ipyext.shells.exit_guard import ExitGuard
 from ipyext.shells.helpers import Helpers
 from ipyext.shells.interrupts import Interrupts
-from ipyext.shells.jobs import DetachedCell, Job
+from ipyext.shells.jobs import Captured, DetachedCell, Job
 from ipyext.shells.main_calls import MainCall, MainCalls
 from ipyext.shells.registry import Registry
 from ipyext.shells.request import Message, Request
@@ -367,8 +367,12 @@ class Engine:
         else:
             self.delete(self.registry.find(subshell_id))
 
-    def submit(self, name: str | None, code: str) -> Job:
-        """Queue a cell in a child (made on demand) and return at once. Any shell's thread."""
+    def submit(self, name: str | None, code: str, captured: Any | None = None) -> Job:
+        """Queue a cell in a child (made on demand) and return at once. Any shell's thread.
+
+        Where `captured`, the calling shell's InteractiveShell, is given, what it captures at the
+        moment gets the cell's output as well.
+        """
         child = self.registry.create(ephemeral=True) if name is None else self.registry.named(name)
         launcher = self.contexts.current()
         message = self._parent_message() if launcher is None else launcher.message
@@ -376,6 +380,8 @@ class Engine:
         request = Request(self.host, "shell", (), idents, message, self._ask)
         request.shell = child
         cell = DetachedCell(code, request)
+        if captured is not None:
+            cell.capture = Captured(list(self.current_shell().captures), captured.display_pub)
         job = Job(next(self._job_numbers), child, cell, self.current_shell)
         self.jobs.append(job)
         if not child.put(cell):

@@ -5,7 +5,8 @@ from __future__ import annotations
 import concurrent.futures
 import threading
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 from ipyext.errors import JobCancelledError, JobNotDoneError, SubshellDeletedError
@@ -23,6 +24,32 @@ class JobPause(Pause):
     what = "waiting for a job"
 
 
+class Captured:
+    """What the launching shell captures, for the cell that it waits for.
+
+    Args:
+        captures: its captures, innermost last.
+        display_pub: its display publisher, which may be a capture's.
+    """
+
+    def __init__(self, captures: list[Any], display_pub: Any) -> None:
+        self._captures = captures
+        self._display_pub = display_pub
+
+    @contextmanager
+    def within(self, child: ChildShell) -> Iterator[None]:
+        """The same captures in `child`. In its thread."""
+        interactive = child.interactive
+        former, interactive.display_pub = interactive.display_pub, self._display_pub
+        child.captures.extend(self._captures)
+        try:
+            yield
+        finally:
+            for capture in self._captures:
+                child.captures.remove(capture)
+            interactive.display_pub = former
+
+
 class DetachedCell:
     """A cell in a child's queue that owes nobody a reply. It prints under `request`.
 
@@ -30,6 +57,7 @@ class DetachedCell:
         code: what it runs.
         request: the launching cell's, for what it prints.
         future: the value of its last expression, or its error.
+        capture: what takes its output, where that is not shown.
         started, ended: `time.monotonic` seconds, or None.
     """
 
@@ -40,6 +68,7 @@ class DetachedCell:
         self.started: float | None = None
         self.ended: float | None = None
         self.cancelled = False
+        self.capture: Captured | None = None
         self._child: ChildShell | None = None
 
     async def run(self, child: ChildShell, execute: Execute) -> None:
@@ -49,7 +78,8 @@ class DetachedCell:
             return
         self.started = time.monotonic()
         try:
-            result = await execute(self.code)
+            with nullcontext() if self.capture is None else self.capture.within(child):
+                result = await execute(self.code)
         except BaseException as error:
             self._settle(error=error)
         else:

@@ -127,6 +127,32 @@ def test_nested_captures(kernel: Wire, shells: Shells) -> None:
     untouched(kernel, shells)
 
 
+@pytest.mark.parametrize("where", ["main", "one"])
+def test_a_capture_around_a_cell_in_another_subshell(
+    kernel: Wire, shells: Shells, where: str
+) -> None:
+    cell = (
+        f"%%capture caught\n%%subshell LINE\n{PARTS.replace('meet.wait()', '')}"
+        "print(threading.current_thread().name)\n'result'"
+    )
+    outside = kernel.create("outside")
+    for line in ("outside", ""):  # the second time, in a fresh one
+        answer = kernel.execute(cell.replace("LINE", line), subshell=shells[where])
+        assert answer.status == "ok"
+        assert (answer.text(), answer.text("stderr"), answer.shown, answer.result) == (
+            ("", "", [], None)
+        )
+        found = value(
+            kernel,
+            "caught.stdout, caught.stderr, [o.data['text/plain'] for o in caught.outputs]",
+        )
+        assert found[0].startswith("WHO\nsubshell-outside\n" if line else "WHO\n")
+        assert found[1:] == ("error of WHO\n", ["shown by WHO", "'result'"])
+    answer = kernel.execute("print('not captured')\ndisplay(1)\n2", subshell=outside)
+    assert (answer.text(), answer.shown, answer.result) == ("not captured\n", ["1"], "2")
+    untouched(kernel, shells)
+
+
 def test_a_capture_of_one_stream_within_another_capture(kernel: Wire, shells: Shells) -> None:
     cell = (
         "with capture_output() as outer_WHO:\n    meet.wait()\n"

@@ -200,6 +200,27 @@ def test_help(kernel: Wire, code: str) -> None:
     assert "%subshell delete NAME" in text or "See %subshell?" in text
 
 
+@pytest.mark.parametrize(
+    "code", ["%subshell --help", "%subshell -h", "%subshell delete --help", "%%subshell --help\n1"]
+)
+def test_help_as_an_option(kernel: Wire, code: str) -> None:
+    text = kernel.execute(code).text()
+    assert "%subshell delete NAME" in text
+    assert "--detach" in text
+    assert kernel.shells() == []
+
+
+def test_comments_beside_the_magics(kernel: Wire, child: str) -> None:
+    running = kernel.begin(LOOP)
+    cell = "# first\n\n%subshell list  # what runs?\n\n  # and then\n%subshell info main # it\n"
+    assert len(kernel.execute(cell).of("display_data")) == 2
+    assert kernel.execute("%%subshell work  # a name\n'in it'").result == "'in it'"
+    kernel.execute("go.set()", subshell=child)
+    kernel.wait(running)
+    assert kernel.execute("%subshell create other # not five words").status == "ok"
+    assert len(kernel.shells()) == 3
+
+
 def complete(kernel: Wire, code: str) -> list[str]:
     answer = kernel.request("complete_request", {"code": code, "cursor_pos": len(code)})
     return list(answer.content["matches"])
@@ -226,6 +247,24 @@ def test_completion_on_the_cell_magic(kernel: Wire) -> None:
     kernel.create("alpha")
     assert {"alpha", "--detach", "--job"} <= set(complete(kernel, "%%subshell "))
     assert complete(kernel, "%%subshell al") == ["alpha"]
+
+
+@pytest.mark.parametrize(
+    "code",
+    ["%subshell delete x", "%subshell list ", "%subshell create n", "%%subshell x", "%subshell x"],
+)
+def test_completion_offers_nothing_where_nothing_fits(kernel: Wire, code: str) -> None:
+    kernel.execute("xylophone = names = 1")
+    kernel.create("alpha")
+    assert complete(kernel, code) == []
+
+
+def test_completion_offers_names_and_nothing_else(kernel: Wire) -> None:
+    kernel.create("alpha")
+    assert complete(kernel, "%subshell info ") == ["alpha"]
+    assert complete(kernel, "%subshell info alpha") == ["alpha"]
+    assert "%subshell" in complete(kernel, "%subsh")
+    assert "%%subshell" in complete(kernel, "%%subsh")
 
 
 def test_completion_inside_the_cell_is_pythons(kernel: Wire) -> None:

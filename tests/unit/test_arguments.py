@@ -23,6 +23,9 @@ GOOD = [
     ("jobs", "jobs", []),
     ("patches", "patches", []),
     ("  list  ", "list", []),
+    ("list # all", "list", []),
+    ("# all", "list", []),
+    ("info a  # it's", "info", ["a"]),
 ]
 
 

@@ -196,6 +196,7 @@ ONLY = [
     ("", False),
     ("\n", False),
     ("# only a comment", False),
+    ("# why\n\n%subshell list  # what runs?\n  # and then\n\n%subshell", True),
     ("# 100 % a comment", False),
     ("x % subshell", False),
 ]
@@ -242,3 +243,5 @@ def test_cell_lines() -> None:
     assert parse_cell_line("--job j") is None
     assert parse_cell_line("a b") is None
     assert parse_cell_line("--what") is None
+    assert parse_cell_line("--help") is None
+    assert parse_cell_line("a # it's") == CellLine("a")

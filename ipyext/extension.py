@@ -62,7 +62,7 @@ class Extension:
 
     def _at_exit(self) -> None:
         self.engine.router.closing = True
-        self.engine.debug.close()
+        self.engine.debug.leave()
         self.engine.parent.drain()
         self.engine.abandon()
         self.host.leave()

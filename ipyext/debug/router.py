@@ -47,7 +47,7 @@ class DebugRouter:
         self.debugpy = engine.host.new_debugger(engine)
         self._lock = threading.Lock()
         self._thread: LoopThread | None = None
-        self._closed = False
+        self._closed = self._quiet = False
         self.linger = LINGER
         self.core = Multiplexer(self, places.condition)
         self._local = LocalAnswers(engine, self)
@@ -93,6 +93,11 @@ class DebugRouter:
         return self.core.on
 
     @property
+    def here(self) -> bool:
+        """Whether the calling thread is the router's."""
+        return self._thread is not None and self._thread.here
+
+    @property
     def used(self) -> bool:
         """Whether it has done anything yet. Any thread."""
         return self._thread is not None
@@ -111,6 +116,20 @@ class DebugRouter:
         except concurrent.futures.TimeoutError:
             log.error("The debugger did not end within 5 seconds")
         thread.finish()
+
+    def quiet(self) -> None:
+        """The kernel is shutting down: nothing stops any more. Any thread."""
+        self._quiet = True
+        if self.on:
+            self.debugpy.quiet()
+
+    def leave(self) -> None:
+        """The process ends: end the thread, and leave the rest to the end. Main thread."""
+        with self._lock:
+            self._closed = True
+            thread = self._thread
+        if thread is not None:
+            thread.finish()
 
     async def _end(self, ended: concurrent.futures.Future[None]) -> None:
         try:
@@ -184,6 +203,15 @@ class DebugRouter:
         future = concurrent.futures.Future[Message]()
         self.call(self._receive, party, request, future)
         return future
+
+    def receive(self, party: Party, request: Any, reply: Callable[[Message], None]) -> None:
+        """The same for who is called back: in order with the events of that client. Router thread.
+
+        `reply` is not called any more once the client is gone.
+        """
+        future = concurrent.futures.Future[Message]()
+        future.add_done_callback(lambda done: done.cancelled() or reply(done.result()))
+        self._receive(party, request, future)
 
     def _receive(self, party: Party, request: Any, future: Any) -> None:
         if not isinstance(request, dict):
@@ -292,14 +320,15 @@ class DebugRouter:
             KeyboardInterrupt: its shell was interrupted meanwhile.
         """
         shell = self._shell_of(thread)
-        if shell is None:
+        if shell is None or self._quiet:
             yield
             return
         stop = DebugStop(thread, self._resume_soon)
         with self._engine.stopped(shell, stop):
             yield
         if stop.interrupted:
-            self.call(self.debugpy.retrace, thread.ident)
+            if not self._quiet:
+                self.call(self.debugpy.retrace, thread.ident)
             raise KeyboardInterrupt
 
     def _resume_soon(self, thread: threading.Thread) -> None:

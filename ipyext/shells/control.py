@@ -108,6 +108,7 @@ class ControlHandlers:
         """Shut down as the stock kernel does, and let no child keep the process alive."""
         engine = self._engine
         engine.exit_guard.start()
+        engine.debug.quiet()
         engine.abandon()
         # What has come in by now is answered, too: there is no such subshell any more.
         engine.host.in_shell_channel(engine.host.flush_shell)

@@ -147,6 +147,15 @@ class Debugpy:
             _untrace(threads)
         self._forget_stock()
 
+    def quiet(self) -> None:
+        """End breakpoints and pauses at once; what is stopped stays so."""
+        debugger = self._py_db
+        if debugger is not None:
+            debugger.breakpoints.clear()
+            debugger.break_on_uncaught_exceptions = {}
+            debugger.break_on_caught_exceptions = {}
+        _clear_monitoring()
+
     def _in_use(self) -> bool:
         """Whether somebody else's client is connected. An idle debugpy.listen() is given up."""
         theirs = _global_debugger()
@@ -339,6 +348,22 @@ def internal_paths() -> list[str]:
     if launcher is not None and launcher.origin:
         found.append(os.path.realpath(launcher.origin))
     return found
+
+
+def cut_traceback(traceback: Any) -> None:
+    """Leave out the debugger's own frames of an exception that was raised while it had stopped."""
+    while traceback is not None:
+        after = traceback.tb_next
+        if after is not None and _is_debuggers(after.tb_frame):
+            traceback.tb_next = None
+            return
+        traceback = after
+
+
+def _is_debuggers(frame: FrameType) -> bool:
+    code = frame.f_code
+    names = (code.co_name, getattr(code, "co_qualname", ""), os.path.basename(code.co_filename))
+    return code.co_filename == "<stringsource>" or any("pydevd" in name for name in names)
 
 
 def _global_debugger() -> Any:

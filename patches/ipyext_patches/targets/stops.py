@@ -11,6 +11,7 @@ from typing import Any
 from ipyext_patches.ledger import Change, Ledger, SetAttribute, Wrap
 from ipyext_patches.ports import Hooks
 from ipyext_patches.spec import Patch, function
+from ipyext_patches.targets.debugger import cut_traceback
 
 BREAKPOINT = Patch(
     id="stops.breakpoint",
@@ -45,6 +46,9 @@ def changes(ledger: Ledger, hooks: Hooks, main: Any) -> Iterator[Change]:
 
     def showtraceback(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
         if kwargs.get("running_compiled_code") and not args:
+            kind, _, traceback = sys.exc_info()
+            if kind is not None and issubclass(kind, KeyboardInterrupt) and hooks.debugging():
+                cut_traceback(traceback)
             hooks.uncaught(sys.exc_info())
         return wrapped(*args, **kwargs)
 

@@ -1,0 +1,116 @@
+"""Interrupt, delete, shutdown and unload while the debugger has stopped a shell."""
+
+from __future__ import annotations
+
+import re
+import signal
+from collections.abc import Callable
+
+import pytest
+
+from tests.dap import JupyterDap
+from tests.wire import KernelProcess, Wire
+
+CODE = """\
+caught = None
+x = 1
+y = 2
+z = 3
+"""
+
+
+def stop_in(kernel: Wire, debugger: JupyterDap, subshell: str | None, code: str = CODE) -> str:
+    """Run a cell that stops in line 3; returns its message id."""
+    debugger.set_breakpoints(debugger.cell(code), 3)
+    debugger.forget()
+    running = kernel.send_execute(code, subshell=subshell)
+    debugger.wait_event("stopped")
+    return running
+
+
+@pytest.fixture
+def debugger(kernel: Wire) -> JupyterDap:
+    found = JupyterDap(kernel)
+    found.attach()
+    return found
+
+
+@pytest.fixture(params=["main", "child"])
+def where(request: pytest.FixtureRequest, kernel: Wire) -> str | None:
+    return kernel.create() if request.param == "child" else None
+
+
+def test_interrupt_raises_in_the_cell(
+    kernel: Wire, debugger: JupyterDap, where: str | None
+) -> None:
+    running = stop_in(kernel, debugger, where)
+    assert kernel.control("interrupt_request")["status"] == "ok"
+    (answer,) = kernel.wait(running)
+    assert (answer.status, answer.content["ename"]) == ("error", "KeyboardInterrupt")
+    shown = re.sub(r"\x1b\[[0-9;]*m", "", "\n".join(answer.content["traceback"]))
+    assert "3 y = 2" in shown
+    assert "pydevd" not in shown
+    debugger.wait_event("continued")
+    # Later cells of that shell stop again.
+    running = stop_in(kernel, debugger, where)
+    thread = debugger.events("stopped")[-1]["body"]["threadId"]
+    debugger.do("continue", threadId=thread)
+    assert kernel.wait(running)[0].status == "ok"
+
+
+def test_interrupt_that_the_cell_catches(
+    kernel: Wire, debugger: JupyterDap, where: str | None
+) -> None:
+    code = "try:\n    x = 1\n    y = 2\nexcept KeyboardInterrupt:\n    y = 'caught'\ny"
+    running = stop_in(kernel, debugger, where, code)
+    kernel.control("interrupt_request")
+    assert kernel.wait(running)[0].result == "'caught'"
+
+
+def test_sigint_while_main_is_stopped(process: KernelProcess, kernel: Wire) -> None:
+    debugger = JupyterDap(kernel)
+    debugger.attach()
+    running = stop_in(kernel, debugger, None)
+    process.signal(signal.SIGINT)
+    assert kernel.wait(running)[0].content["ename"] == "KeyboardInterrupt"
+
+
+def test_delete_of_a_stopped_child(kernel: Wire, debugger: JupyterDap) -> None:
+    child = kernel.create()
+    running = stop_in(kernel, debugger, child)
+    assert kernel.delete(child)["status"] == "ok"
+    assert kernel.wait(running)[0].status == "error"
+    assert debugger.do("threads")["threads"]
+    assert kernel.execute("1 + 1").result == "2"
+
+
+def test_async_cell(kernel: Wire, debugger: JupyterDap, where: str | None) -> None:
+    code = "import asyncio\nawait asyncio.sleep(0)\ny = 2\nawait asyncio.sleep(0)\ny"
+    running = stop_in(kernel, debugger, where, code)
+    thread = debugger.events("stopped")[-1]["body"]["threadId"]
+    assert debugger.frames(thread)[0]["line"] == 3
+    kernel.control("interrupt_request")
+    assert kernel.wait(running)[0].content["ename"] == "KeyboardInterrupt"
+
+
+def test_shutdown_while_stopped(start_kernel: Callable[..., KernelProcess]) -> None:
+    process = start_kernel()
+    kernel = process.client()
+    kernel.execute("%load_ext ipyext")
+    debugger = JupyterDap(kernel)
+    debugger.attach()
+    stop_in(kernel, debugger, None)
+    stop_in(kernel, debugger, kernel.create())
+    assert kernel.control("shutdown_request", {"restart": False})["status"] == "ok"
+    assert process.gone_within(2.0)
+
+
+def test_unload_while_a_child_is_stopped(kernel: Wire, debugger: JupyterDap) -> None:
+    running = stop_in(kernel, debugger, kernel.create())
+    assert kernel.execute("%unload_ext ipyext").status == "ok"
+    kernel.wait(running)
+    found = kernel.execute(
+        "import sys, threading; (sys.gettrace(), [t.name for t in threading.enumerate() "
+        "if 'pydevd' in t.name or 'Debug' in t.name])"
+    )
+    assert found.result == "(None, [])"

@@ -1,0 +1,249 @@
+"""Breakpoints, steps and variables in every shell."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.dap import JupyterDap
+from tests.wire import Wire
+
+SHARED = "import threading\ngo = threading.Event()"
+
+
+@pytest.fixture
+def debugger(kernel: Wire) -> JupyterDap:
+    found = JupyterDap(kernel)
+    found.attach()
+    return found
+
+
+@pytest.fixture(params=["main", "child"])
+def where(request: pytest.FixtureRequest, kernel: Wire) -> str | None:
+    return kernel.create("worker") if request.param == "child" else None
+
+
+def run_to(
+    kernel: Wire, debugger: JupyterDap, code: str, line: int, where: str | None = None
+) -> tuple[str, int]:
+    """Run a cell to a breakpoint; returns its message id and the thread that stopped."""
+    debugger.set_breakpoints(debugger.cell(code), line)
+    debugger.forget()
+    running = kernel.send_execute(code, subshell=where)
+    return running, debugger.wait_event("stopped")["body"]["threadId"]
+
+
+def finish(kernel: Wire, debugger: JupyterDap, running: str, thread: int) -> None:
+    debugger.do("continue", threadId=thread)
+    assert kernel.wait(running)[0].status == "ok"
+
+
+FUNCTION = """\
+def double(n):
+    result = n * 2
+    return result
+a = double(4)
+b = double(a)
+b
+"""
+
+
+def test_steps(kernel: Wire, debugger: JupyterDap, where: str | None) -> None:
+    running, thread = run_to(kernel, debugger, FUNCTION, 4, where)
+    lines = []
+    for command in ("stepIn", "next", "stepOut", "next"):
+        debugger.forget()
+        debugger.do(command, threadId=thread)
+        debugger.wait_event("continued")
+        debugger.wait_event("stopped")
+        top = debugger.frames(thread)[0]
+        lines.append((top["name"], top["line"]))
+    assert lines == [("double", 2), ("double", 3), ("<module>", 4), ("<module>", 5)], lines
+    finish(kernel, debugger, running, thread)
+
+
+def test_breakpoint_in_a_function_of_another_cell(
+    kernel: Wire, debugger: JupyterDap, where: str | None
+) -> None:
+    definition = "def triple(n):\n    result = n * 3\n    return result"
+    kernel.execute(definition)
+    debugger.set_breakpoints(debugger.cell(definition), 3)
+    running = kernel.send_execute("triple(5)", subshell=where)
+    thread = debugger.wait_event("stopped")["body"]["threadId"]
+    assert debugger.locals(debugger.frames(thread)[0]["id"])["result"] == "15"
+    debugger.do("continue", threadId=thread)
+    assert kernel.wait(running)[0].result == "15"
+
+
+def test_breakpoint_in_a_thread_that_a_cell_starts(
+    kernel: Wire, debugger: JupyterDap, where: str | None
+) -> None:
+    code = (
+        "import threading\n"
+        "def work():\n"
+        "    value = 1\n"
+        "    return value\n"
+        "t = threading.Thread(target=work, name='mine')\n"
+        "t.start()\n"
+        "t.join()\n"
+    )
+    running, thread = run_to(kernel, debugger, code, 4, where)
+    assert debugger.names()["mine"] == thread
+    finish(kernel, debugger, running, thread)
+
+
+def test_variables(kernel: Wire, debugger: JupyterDap, where: str | None) -> None:
+    code = "def scale(n, by):\n    items = [n, by]\n    return n * by\nprint(scale(2, 3))\n"
+    running, thread = run_to(kernel, debugger, code, 3, where)
+    frame = debugger.frames(thread)[0]["id"]
+    assert debugger.locals(frame)["items"] == "[2, 3]"
+    scopes = debugger.do("scopes", frameId=frame)["scopes"]
+    reference = scopes[0]["variablesReference"]
+    debugger.do("setVariable", variablesReference=reference, name="n", value="7")
+    assert debugger.do("evaluate", expression="n + by", frameId=frame)["result"] == "10"
+    wrong = debugger.ask("evaluate", expression="nothing", frameId=frame, context="watch")
+    assert not wrong["success"]
+    found = debugger.do("completions", text="ite", column=4, frameId=frame)["targets"]
+    assert "items" in [one["label"] for one in found]
+    rich = debugger.do("richInspectVariables", variableName="items", frameId=frame)
+    assert rich["data"]["text/plain"] == "[7, 3]" or rich["data"]["text/plain"] == "[2, 3]"
+    debugger.do("copyToGlobals", srcVariableName="items", dstVariableName="kept", srcFrameId=frame)
+    debugger.do("continue", threadId=thread)
+    assert kernel.wait(running)[0].text() == "21\n"
+    assert kernel.execute("kept").result == "[2, 3]"
+
+
+def test_a_stopped_shell_stops_no_other(kernel: Wire, debugger: JupyterDap) -> None:
+    kernel.execute(SHARED)
+    first, second = kernel.create("first"), kernel.create("second")
+    running, thread = run_to(kernel, debugger, "x = 1\nx = 2\nx = 3", 2, first)
+    assert kernel.execute("1 + 1").result == "2"
+    assert kernel.execute("2 + 2", subshell=second).result == "4"
+    assert kernel.request("complete_request", {"code": "thread", "cursor_pos": 6}).status == "ok"
+    kernel.delete(second)
+    code = "while not go.is_set(): pass"
+    looping = kernel.begin(code)
+    kernel.control("interrupt_request")
+    assert kernel.wait(looping)[0].content["ename"] == "KeyboardInterrupt"
+    assert debugger.names() != {}
+    finish(kernel, debugger, running, thread)
+
+
+def test_names_of_threads(kernel: Wire, debugger: JupyterDap) -> None:
+    kernel.create("worker")
+    names = set(debugger.names())
+    assert {"main", "subshell worker"} <= names
+    hidden = ("IOPub", "Control", "Heartbeat", "Shell channel", "History", "pydevd", "Debug")
+    assert not [name for name in names if any(part in name for part in hidden)], names
+
+
+def test_timed_cell(kernel: Wire, debugger: JupyterDap, where: str | None) -> None:
+    code = "%%time\nx = 1\ny = x + 1\nprint(y)"
+    running, thread = run_to(kernel, debugger, code, 3, where)
+    top = debugger.frames(thread)[0]
+    assert (top["line"], top["source"]["path"]) == (3, debugger.cell(code))
+    finish(kernel, debugger, running, thread)
+
+
+def test_leading_blank_lines(kernel: Wire, debugger: JupyterDap, where: str | None) -> None:
+    running, thread = run_to(kernel, debugger, "\n\nx = 1\ny = 2\n", 4, where)
+    assert debugger.frames(thread)[0]["line"] == 4
+    finish(kernel, debugger, running, thread)
+
+
+def test_cell_of_a_named_subshell(kernel: Wire, debugger: JupyterDap) -> None:
+    code = "%%subshell work\nx = 1\ny = 2\n"
+    running, thread = run_to(kernel, debugger, code, 3)
+    assert debugger.frames(thread)[0]["line"] == 3
+    assert debugger.names()["subshell work"] == thread
+    finish(kernel, debugger, running, thread)
+
+
+def test_edited_and_run_again(kernel: Wire, debugger: JupyterDap, where: str | None) -> None:
+    for code in ("x = 1\ny = 2\nz = 3", "x = 1\ny = 22\nz = 3", "x = 1\ny = 2\nz = 3"):
+        running, thread = run_to(kernel, debugger, code, 2, where)
+        finish(kernel, debugger, running, thread)
+
+
+def test_awaiting_cell(kernel: Wire, debugger: JupyterDap, where: str | None) -> None:
+    code = "import asyncio\nawait asyncio.sleep(0)\nx = 1\nawait asyncio.sleep(0)\nx"
+    running, thread = run_to(kernel, debugger, code, 3, where)
+    debugger.forget()
+    debugger.do("next", threadId=thread)
+    debugger.wait_event("stopped")
+    assert debugger.frames(thread)[0]["line"] == 4
+    debugger.do("continue", threadId=thread)
+    assert kernel.wait(running)[0].result == "1"
+
+
+def test_conditions_counts_and_messages(
+    kernel: Wire, debugger: JupyterDap, where: str | None
+) -> None:
+    code = "total = 0\nfor i in range(10):\n    total += i\ntotal"
+    path = debugger.cell(code)
+    debugger.set_breakpoints(path, {"line": 3, "condition": "i == 7"})
+    debugger.forget()
+    running = kernel.send_execute(code, subshell=where)
+    thread = debugger.wait_event("stopped")["body"]["threadId"]
+    frame = debugger.frames(thread)[0]["id"]
+    assert debugger.do("evaluate", expression="i", frameId=frame)["result"] == "7"
+    finish(kernel, debugger, running, thread)
+    debugger.set_breakpoints(path, {"line": 3, "logMessage": "i is {i}"})
+    debugger.forget()
+    assert kernel.execute(code, subshell=where).status == "ok"
+    debugger.wait_event("output", 10)
+    said = "".join(event["body"]["output"] for event in debugger.events("output"))
+    assert "i is 9" in said
+    assert debugger.do("debugInfo")["breakpoints"] == [
+        {"source": path, "breakpoints": [{"line": 3, "logMessage": "i is {i}"}]}
+    ]
+
+
+def test_uncaught(kernel: Wire, debugger: JupyterDap, where: str | None) -> None:
+    debugger.do("setExceptionBreakpoints", filters=["uncaught"])
+    code = "def fail(n):\n    return 1 / n\nfail(0)"
+    debugger.cell(code)
+    running = kernel.send_execute(code, subshell=where)
+    stopped = debugger.wait_event("stopped")["body"]
+    assert stopped["reason"] == "exception"
+    top = debugger.frames(stopped["threadId"])[0]
+    assert (top["name"], top["line"]) == ("fail", 2)
+    info = debugger.do("exceptionInfo", threadId=stopped["threadId"])
+    assert info["exceptionId"] == "ZeroDivisionError"
+    debugger.do("continue", threadId=stopped["threadId"])
+    assert kernel.wait(running)[0].content["ename"] == "ZeroDivisionError"
+
+
+def test_pause_and_continue(kernel: Wire, debugger: JupyterDap, child: str) -> None:
+    for name, where in (("main", None), ("subshell", child)):
+        running = kernel.begin("while not go.is_set(): pass", subshell=where)
+        thread = next(n for label, n in debugger.names().items() if label.startswith(name))
+        debugger.forget()
+        debugger.do("pause", threadId=thread)
+        assert debugger.wait_event("stopped")["body"]["threadId"] == thread
+        assert debugger.frames(thread)[-1]["name"] == "<module>"
+        debugger.do("continue", threadId=thread)
+        debugger.wait_event("continued")
+        kernel.execute("go.set()", subshell=kernel.create())
+        assert kernel.wait(running)[0].status == "ok"
+        kernel.execute("go.clear()")
+
+
+def test_pause_while_idle_is_refused(kernel: Wire, debugger: JupyterDap) -> None:
+    response = debugger.ask("pause", threadId=debugger.names()["main"])
+    assert not response["success"]
+    assert "nothing to pause" in response["message"]
+    assert kernel.execute("1 + 1").result == "2"
+
+
+def test_inspect_without_a_stop(kernel: Wire, debugger: JupyterDap) -> None:
+    kernel.execute("numbers = [1, 2, 3]")
+    found = {v["name"]: v for v in debugger.do("inspectVariables")["variables"]}
+    assert found["numbers"]["value"] == "[1, 2, 3]"
+    inner = debugger.do("variables", variablesReference=found["numbers"]["variablesReference"])
+    items = [v["value"] for v in inner["variables"] if v["name"].isdigit()]
+    assert items == ["1", "2", "3"]
+    rich = debugger.do("richInspectVariables", variableName="numbers")
+    assert rich["data"]["text/plain"] == "[1, 2, 3]"
+    modules = debugger.do("modules", startModule=2, moduleCount=3)
+    assert len(modules["modules"]) == 3
+    assert modules["totalModules"] > 100

@@ -37,6 +37,16 @@ class Breakpoint:
         return self.wanted.get("line", self.wanted.get("name"))
 
     @property
+    def line(self) -> Any:
+        """The line where the debugger has set it."""
+        return self.state.get("line", self.place)
+
+    @property
+    def counts(self) -> bool:
+        """Whether it does something each time somebody comes by, even if that is not seen."""
+        return bool(self.wanted.get("hitCondition") or self.wanted.get("logMessage"))
+
+    @property
     def plain(self) -> bool:
         """Whether it stops always, without a condition, a count or a message."""
         return not any(self.wanted.get(key) for key in ("condition", "hitCondition", "logMessage"))
@@ -59,10 +69,14 @@ class Merged:
     Attributes:
         wanted: DAP breakpoints, one a place.
         owners: for each of them, whose it is.
+        path: the file; None for functions.
+        number: grows with each one.
     """
 
     wanted: list[Message]
     owners: list[list[Breakpoint]]
+    path: str | None = None
+    number: int = 0
 
 
 class Breakpoints:
@@ -79,7 +93,9 @@ class Breakpoints:
         self._sources: dict[str, dict[Client, list[Breakpoint]]] = {}
         self._functions: dict[Client, list[Breakpoint]] = {}
         self._exceptions: dict[Client, Message] = {}
-        self._backend_ids: dict[int, list[Breakpoint]] = {}
+        self._numbers = itertools.count(1)
+        self._answered: dict[str | None, int] = {}
+        self._backend_ids: dict[str | None, dict[int, list[Breakpoint]]] = {}
 
     # -- what clients ask for ------------------------------------------------------------------
 
@@ -138,10 +154,17 @@ class Breakpoints:
             owners.setdefault(new, []).extend(moved)
 
     def drop(self, path: str, ids: set[int], keep: list[Any]) -> list[Breakpoint]:
-        """Remove those of `ids` in a file whose line is not in `keep`; returns them."""
+        """Remove those of `ids` in a file whose line is not in `keep`; returns them.
+
+        The line may be the one that was asked for, or the one where the debugger has set it.
+        """
         gone = []
         for client, found in list(self._sources.get(path, {}).items()):
-            dropped = [one for one in found if one.id in ids and one.place not in keep]
+            dropped = [
+                one
+                for one in found
+                if one.id in ids and one.place not in keep and one.line not in keep
+            ]
             gone += dropped
             left = [one for one in found if one not in dropped]
             self._sources[path][client] = left
@@ -161,23 +184,27 @@ class Breakpoints:
             path: owners[client] for path, owners in self._sources.items() if owners.get(client)
         }
 
+    def functions_of(self, client: Client) -> list[Breakpoint]:
+        """A client's function breakpoints."""
+        return list(self._functions.get(client, ()))
+
     def in_source(self, path: str) -> Merged:
         """All clients' breakpoints in a file."""
-        return self._merged(self._sources.get(path, {}).values())
+        return self._merged(self._sources.get(path, {}).values(), path)
 
     def in_functions(self) -> Merged:
         """All clients' function breakpoints."""
-        return self._merged(self._functions.values())
+        return self._merged(self._functions.values(), None)
 
     @property
     def any_functions(self) -> bool:
         return any(self._functions.values())
 
-    def _merged(self, lists: Iterable[list[Breakpoint]]) -> Merged:
+    def _merged(self, lists: Iterable[list[Breakpoint]], path: str | None) -> Merged:
         places: dict[Any, list[Breakpoint]] = {}
         for one in itertools.chain.from_iterable(lists):
             places.setdefault(one.place, []).append(one)
-        merged = Merged([], [])
+        merged = Merged([], [], path, next(self._numbers))
         for owners in places.values():
             merged.wanted.append(self._one(owners))
             merged.owners.append(owners)
@@ -189,7 +216,8 @@ class Breakpoints:
             return dict(first.wanted)
         key = "line" if "line" in first.wanted else "name"
         wanted: Message = {key: first.place}
-        if not all(one.plain for one in owners):
+        always = any(one.plain for one in owners) and not any(one.counts for one in owners)
+        if not always:
             wanted["condition"] = self._decide(owners)
         return wanted
 
@@ -214,17 +242,20 @@ class Breakpoints:
 
     def answered(self, merged: Merged, answers: list[Message]) -> list[Breakpoint]:
         """The debugger has set `merged`; returns the breakpoints whose state has changed."""
+        if merged.number < self._answered.get(merged.path, 0) or len(answers) < len(merged.wanted):
+            return []  # it has set something else since then, or could not set this
+        self._answered[merged.path] = merged.number
+        self._backend_ids[merged.path] = ids = {}
         changed = []
         for owners, answer in zip(merged.owners, answers, strict=False):
-            backend_id = answer.get("id")
-            if backend_id is not None:
-                self._backend_ids[backend_id] = owners
-            changed += self._told(owners, answer)
+            if answer.get("id") is not None:
+                ids[answer["id"]] = owners
+            changed += self._told(self._wanted(owners), answer)
         return changed
 
     def event(self, answer: Message) -> list[Breakpoint]:
         """The debugger has changed its mind about a breakpoint; returns whose it is."""
-        owners = self._backend_ids.get(answer.get("id", -1), [])
+        owners = self.behind([answer.get("id", -1)])
         self._told(owners, answer)
         return owners
 
@@ -237,11 +268,22 @@ class Breakpoints:
 
     def behind(self, backend_ids: Iterable[int]) -> list[Breakpoint]:
         """The breakpoints that these ids of the debugger stand for."""
-        return [one for number in backend_ids for one in self._backend_ids.get(number, [])]
+        found = []
+        for number in backend_ids:
+            for ids in self._backend_ids.values():
+                found += self._wanted(ids.get(number, []))
+        return found
+
+    def _wanted(self, owners: list[Breakpoint]) -> list[Breakpoint]:
+        """Those of `owners` that nobody has taken back since the debugger set them."""
+        lists = (*(own for one in self._sources.values() for own in one.values()),)
+        left = set(itertools.chain(*lists, *self._functions.values()))
+        return [one for one in owners if one in left]
 
     def debugger_gone(self) -> None:
         """Its ids mean nothing any more."""
         self._backend_ids.clear()
+        self._answered.clear()
 
 
 def _add_options(options: dict[str, str], wanted: list[Message]) -> None:

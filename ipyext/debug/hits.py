@@ -28,18 +28,23 @@ class Places:
         self.say: Callable[[int, str], None] = lambda client, text: None
         self._keys = itertools.count(1)
         self._places: dict[int, list[Breakpoint]] = {}
-        self._counts: dict[int, int] = {}
+        self._known: dict[tuple[int, ...], int] = {}
+        self._counts: dict[int, itertools.count[int]] = {}
 
     def condition(self, owners: list[Breakpoint]) -> str:
         """A condition for debugpy that asks each of `owners`."""
-        key = next(self._keys)
-        self._places[key] = list(owners)
+        ids = tuple(one.id for one in owners)
+        if ids not in self._known:  # the same place is set again whenever its file changes
+            self._known[ids] = next(self._keys)
+            self._places[self._known[ids]] = list(owners)
+        key = self._known[ids]
         module = f"__import__({__name__!r}, fromlist=['hit'])"
         return f"{module}.hit({key}, globals(), locals())"
 
     def clear(self) -> None:
         """Nobody asks any more."""
         self._places.clear()
+        self._known.clear()
         self._counts.clear()
 
     def hit(self, key: int, scope: dict[str, Any], local: dict[str, Any]) -> bool:
@@ -53,7 +58,8 @@ class Places:
             if wanted.get("condition") and not eval(wanted["condition"], scope, local):
                 return False
             if wanted.get("hitCondition"):
-                self._counts[one.id] = count = self._counts.get(one.id, 0) + 1
+                # Threads come by at the same time; both of these steps are atomic.
+                count = next(self._counts.setdefault(one.id, itertools.count(1)))
                 if not reached(str(wanted["hitCondition"]), count):
                     return False
             if wanted.get("logMessage"):

@@ -18,19 +18,21 @@ class PathMap:
     def __init__(self, mappings: Any = ()) -> None:
         pairs = [
             (str(one["localRoot"]), str(one["remoteRoot"]))
-            for one in mappings or ()
+            for one in (mappings if isinstance(mappings, list | tuple) else ())
             if isinstance(one, dict) and one.get("localRoot") and one.get("remoteRoot")
         ]
-        self._pairs = sorted(pairs, key=lambda pair: -len(pair[0]))
+        # The longest root first: it is the one that knows best.
+        self._local = sorted(pairs, key=lambda pair: -len(pair[0]))
+        swapped = [(remote, local) for local, remote in pairs]
+        self._remote = sorted(swapped, key=lambda pair: -len(pair[0]))
 
     def to_kernel(self, value: Any) -> Any:
         """`value` with the paths of its sources as the kernel sees them."""
-        return self._mapped(value, self._pairs) if self._pairs else value
+        return self._mapped(value, self._local) if self._local else value
 
     def to_client(self, value: Any) -> Any:
         """`value` with the paths of its sources as the client sees them."""
-        pairs = [(remote, local) for local, remote in self._pairs]
-        return self._mapped(value, pairs) if pairs else value
+        return self._mapped(value, self._remote) if self._remote else value
 
     def _mapped(self, value: Any, pairs: list[tuple[str, str]]) -> Any:
         if isinstance(value, list):
@@ -50,7 +52,8 @@ def _moved(path: str, pairs: list[tuple[str, str]]) -> str:
         if path == root or path.startswith((root + "/", root + "\\")):
             rest = path[len(root) :]
             separator = "\\" if "\\" in new and "/" not in new else "/"
-            return new.rstrip("/\\") + rest.replace("\\", "/").replace("/", separator)
+            moved = new.rstrip("/\\") + rest.replace("\\", "/").replace("/", separator)
+            return moved or separator
     return path
 
 
@@ -67,7 +70,10 @@ class Party:
         told_on: debugInfo has told it that the debugger is on, so it may go on without attaching.
         left: it disconnected by itself.
         lingering: its connection is gone; somebody may take over for a while.
-        open: requests that have not been answered, by identity.
+        lingers: how many `Linger` have not ended yet.
+        attaching: its attach request, while the debugger starts.
+        missed: threads that stopped before it attached, which it has not been told.
+        open: requests that have not been answered: ours by identity, and as it came.
     """
 
     key: int
@@ -81,8 +87,10 @@ class Party:
     told_on: bool = False
     left: bool = False
     lingering: bool = False
+    lingers: int = 0
     attaching: Message | None = None
-    open: dict[int, Message] = field(default_factory=dict)
+    missed: set[int] = field(default_factory=set)
+    open: dict[int, tuple[Message, Message]] = field(default_factory=dict)
     seq: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
 
     @property
@@ -174,12 +182,3 @@ class Environment(Protocol):
 
 
 Then = Callable[[Message], None]
-
-
-@dataclass
-class Pending:
-    """A request that debugpy works on. `then` gets its response, whatever it is."""
-
-    request: Message
-    then: Then
-    party: Party | None = None

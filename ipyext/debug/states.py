@@ -69,10 +69,8 @@ DEBUGGER: Mapping[tuple[Debugger, Step], Debugger] = MappingProxyType(
         (Debugger.ON, Step.LOST): Debugger.STOPPING,
         (Debugger.STOPPING, Step.START): Debugger.STOPPING_TO_START,
         (Debugger.STOPPING, Step.STOPPED): Debugger.OFF,
-        (Debugger.STOPPING, Step.LOST): Debugger.STOPPING,
         (Debugger.STOPPING_TO_START, Step.STOP): Debugger.STOPPING,
         (Debugger.STOPPING_TO_START, Step.STOPPED): Debugger.STARTING,
-        (Debugger.STOPPING_TO_START, Step.LOST): Debugger.STOPPING_TO_START,
     }
 )
 
@@ -83,9 +81,9 @@ CLIENT: Mapping[tuple[Client, Move], Client] = MappingProxyType(
         (Client.INITIALIZED, Move.INITIALIZE): Client.INITIALIZED,
         (Client.INITIALIZED, Move.ATTACH): Client.ATTACHING,
         (Client.ATTACHING, Move.READY): Client.ATTACHED,
-        (Client.ATTACHING, Move.FAILED): Client.INITIALIZED,
+        (Client.ATTACHING, Move.FAILED): Client.NEW,
         (Client.ATTACHED, Move.INITIALIZE): Client.ATTACHED,
-        (Client.ATTACHED, Move.FAILED): Client.INITIALIZED,
+        (Client.ATTACHED, Move.FAILED): Client.NEW,
         **{(state, Move.DISCONNECT): Client.NEW for state in Client if state is not Client.GONE},
         **{(state, Move.CLOSE): Client.GONE for state in Client},
     }

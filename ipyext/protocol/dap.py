@@ -46,9 +46,9 @@ class Frames:
 
     def _next(self) -> bytes | None:
         end = self._buffer.find(_END)
+        if end > _MAX_HEADER or (end < 0 and len(self._buffer) >= _MAX_HEADER + len(_END)):
+            raise FramingError("no end of the header in the first 4 kB")
         if end < 0:
-            if len(self._buffer) > _MAX_HEADER:
-                raise FramingError("no end of the header in the first 4 kB")
             return None
         start = end + len(_END)
         stop = start + _content_length(bytes(self._buffer[:end]))
@@ -64,7 +64,7 @@ def _content_length(header: bytes) -> int:
         name, colon, value = line.partition(b":")
         if colon and name.strip().lower() == b"content-length":
             text = value.strip()
-            if not text.isdigit() or int(text) > MAX_LENGTH:
+            if not text.isdigit() or len(text) > 20 or int(text) > MAX_LENGTH:
                 break
             return int(text)
     raise FramingError(f"no usable Content-Length in {header[:100]!r}")
@@ -73,7 +73,7 @@ def _content_length(header: bytes) -> int:
 def _parse(body: bytes) -> Message | ValueError:
     try:
         message = json.loads(body)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         return ValueError(f"the message is not JSON: {error}")
     if not isinstance(message, dict):
         return ValueError(f"the message is not an object but {type(message).__name__}")
@@ -82,17 +82,19 @@ def _parse(body: bytes) -> Message | ValueError:
 
 def encode(message: Message) -> bytes:
     """The frame of a message."""
-    body = json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode(
-        "utf-8", "surrogatepass"
-    )
+    try:
+        body = json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode()
+    except UnicodeEncodeError:  # half a surrogate pair, which readers take only as an escape
+        body = json.dumps(message, separators=(",", ":")).encode()
     return b"Content-Length: %d\r\n\r\n%s" % (len(body), body)
 
 
 def response(request: Message, body: Message | None = None) -> Message:
     """A response that says yes. Its `seq` is for who sends it to give."""
+    seq = request.get("seq")
     found: Message = {
         "type": "response",
-        "request_seq": request.get("seq", 0),
+        "request_seq": seq if type(seq) is int else 0,
         "success": True,
         "command": str(request.get("command", "")),
     }

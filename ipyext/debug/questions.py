@@ -1,0 +1,54 @@
+"""What debugpy is asked, and what is done with its answers: once each, in any order. Pure."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+
+from ipyext.debug.parties import Action, Forward, Message, Then
+from ipyext.protocol import dap
+
+SECONDS = 60.0  # for what runs the person's code; the rest has a tenth of it
+_RUNS_CODE = frozenset({"evaluate", "setExpression", "setVariable", "variables", "scopes"})
+
+
+class Questions:
+    """The requests that debugpy works on.
+
+    Args:
+        add: where the requests go to be sent.
+    """
+
+    def __init__(self, add: Callable[[Action], None]) -> None:
+        self._add = add
+        self._seq = itertools.count(1)
+        self._open: dict[int, tuple[Message, Then]] = {}
+
+    def ask(self, command: str, arguments: Message, then: Then | None = None) -> None:
+        """Send a request; `then` gets its response, or a failure in its place."""
+        seq = next(self._seq)
+        request = {"seq": seq, "type": "request", "command": command, "arguments": arguments}
+        self._open[seq] = (request, then or _ignore)
+        self._add(Forward(request, SECONDS if command in _RUNS_CODE else SECONDS / 10))
+
+    def answered(self, response: Message) -> None:
+        """debugpy answers; nothing if that is too late, or once more."""
+        _, then = self._open.pop(response.get("request_seq", -1), (None, None))
+        if then is not None:
+            then(response)
+
+    def expired(self, seq: int) -> None:
+        """debugpy had its time for this request."""
+        request, then = self._open.pop(seq, (None, None))
+        if request is not None and then is not None:
+            then(dap.failure(request, f"The debugger did not answer {request['command']}."))
+
+    def drop(self, why: str) -> None:
+        """debugpy will answer nothing any more."""
+        found, self._open = self._open, {}
+        for request, then in found.values():
+            then(dap.failure(request, why))
+
+
+def _ignore(response: Message) -> None:
+    pass

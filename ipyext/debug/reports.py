@@ -1,0 +1,120 @@
+"""What debugpy reports by itself: told to all clients, and kept for those that come later. Pure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ipyext.debug.breakpoints import Breakpoint
+from ipyext.debug.outbox import Outbox
+from ipyext.debug.parties import Environment, Message, Party
+from ipyext.debug.states import StateError
+from ipyext.debug.wishes import Wishes
+from ipyext.protocol import dap
+
+# They are about debugpy and its adapter, which our clients do not talk with.
+_OURS = frozenset({"initialized", "terminated", "exited", "process", "debugpySockets"})
+
+
+class Reports:
+    """debugpy's events.
+
+    Attributes:
+        stop_all: a breakpoint stops every thread, not just the one that came by.
+        stopped: bodies of the stopped events of the threads that are stopped, latest first.
+    """
+
+    def __init__(self, outbox: Outbox, wishes: Wishes, environment: Environment) -> None:
+        self.stop_all = False
+        self.stopped: dict[int, Message] = {}
+        self._modules: dict[Any, Message] = {}
+        self._outbox = outbox
+        self._wishes = wishes
+        self._environment = environment
+
+    def clear(self) -> None:
+        """debugpy is gone."""
+        self.stopped.clear()
+        self._modules.clear()
+
+    def need_stopped(self, request: Message) -> int:
+        """The thread that a request is about.
+
+        Raises:
+            StateError: it runs.
+        """
+        thread = request["arguments"].get("threadId")
+        if type(thread) is int and (thread in self.stopped or (self.stop_all and self.stopped)):
+            return thread
+        raise StateError(f"Thread {thread} is not stopped.")
+
+    # -- newcomers -----------------------------------------------------------------------------
+
+    def catch_up(self, party: Party) -> None:
+        """Tell a newcomer what it has missed; the stops wait until it says that it is ready."""
+        for thread in self._environment.threads():
+            body = {"reason": "started", "threadId": thread["id"]}
+            self._outbox.tell(dap.event("thread", body), party)
+        for body in self._modules.values():
+            self._outbox.tell(dap.event("module", body), party)
+        party.missed = set(self.stopped)
+        if party.jupyter:  # JupyterLab does not say
+            self.ready(party)
+
+    def ready(self, party: Party) -> None:
+        """Tell a newcomer the stops that it has missed."""
+        missed, party.missed = party.missed, set()
+        for thread, body in reversed(self.stopped.items()):
+            if thread in missed:
+                self._outbox.tell(dap.event("stopped", body), party)
+
+    # -- events --------------------------------------------------------------------------------
+
+    def event(self, message: Message) -> None:
+        """debugpy reports this."""
+        name, body = message.get("event"), message.get("body") or {}
+        if name in _OURS or (name == "output" and body.get("category") == "telemetry"):
+            return
+        if name == "stopped":
+            self._stopped(body)
+        elif name == "continued":
+            self._continued(body)
+        elif name == "breakpoint":
+            self._wishes.changed(body.get("breakpoint") or {})
+        else:
+            if name == "module":
+                self._modules[(body.get("module") or {}).get("id")] = body
+            elif name == "thread" and body.get("reason") == "exited":
+                self.stopped.pop(body.get("threadId", -1), None)
+            self._outbox.tell_all(dap.event(str(name), body))
+
+    def _stopped(self, body: Message) -> None:
+        thread = body.get("threadId")
+        if not isinstance(thread, int):
+            return
+        hit = self._wishes.breakpoints.behind(body.get("hitBreakpointIds") or [])
+        body = {**body, "allThreadsStopped": self.stop_all}
+        body.pop("hitBreakpointIds", None)
+        self.stopped.pop(thread, None)
+        self.stopped = {thread: body, **self.stopped}
+        for party in self._outbox.attached:
+            party.missed.discard(thread)
+
+        def seen_by(party: Party | None) -> Message:
+            mine = [one.id for one in hit if self._sees(party, one)]
+            return dap.event("stopped", {**body, **({"hitBreakpointIds": mine} if mine else {})})
+
+        self._outbox.broadcast(seen_by)
+
+    def _sees(self, party: Party | None, one: Breakpoint) -> bool:
+        owner = self._outbox.parties.get(one.client)
+        if party is None:
+            return owner is not None and owner.jupyter
+        return owner is party
+
+    def _continued(self, body: Message) -> None:
+        if self.stop_all:
+            self.stopped.clear()
+        else:
+            self.stopped.pop(body.get("threadId", -1), None)
+        body = {**body, "allThreadsContinued": self.stop_all}
+        self._outbox.tell_all(dap.event("continued", body))

@@ -1,10 +1,14 @@
-"""A DAP client on the control channel, as plain as can be, that keeps everything it saw."""
+"""A DAP client on the control channel, as plain as can be, that keeps everything it saw.
+
+Every message that is looked at is checked against the protocol's schema.
+"""
 
 from __future__ import annotations
 
 import itertools
 from typing import Any
 
+from tests.dap_schema import check
 from tests.wire import TIMEOUT, Wire
 
 Message = dict[str, Any]
@@ -30,7 +34,7 @@ class JupyterDap:
 
     def end(self, msg_id: str, timeout: float = TIMEOUT) -> Message:
         """The response to a request that was begun."""
-        return self.wire.wait(msg_id, timeout=timeout)[0].content
+        return check(self.wire.wait(msg_id, timeout=timeout)[0].content)
 
     def ask(self, command: str, **arguments: Any) -> Message:
         """Send a request and wait for its response."""
@@ -50,7 +54,7 @@ class JupyterDap:
 
     def events(self, name: str | None = None) -> list[Message]:
         """The events since `forget`, in order."""
-        found = [message["content"] for message in self.wire.debug_events[self._seen :]]
+        found = [check(message["content"]) for message in self.wire.debug_events[self._seen :]]
         return [event for event in found if name in (None, event["event"])]
 
     def wait_event(self, name: str, count: int = 1, timeout: float = TIMEOUT) -> Message:

@@ -294,12 +294,17 @@ class LocalAnswers:
         self._router.do(core.ask, *question, then)
 
 
+def is_hidden(name: object) -> bool:
+    """Whether a global variable is IPython's or Python's, not the person's."""
+    return _HIDDEN.match(str(name)) is not None
+
+
 class _Handed(Exception):
     """The request is answered in another way."""
 
 
 def _shown(variables: list[Message] | None) -> list[Message]:
-    return [one for one in variables or [] if not _HIDDEN.match(str(one.get("name")))]
+    return [one for one in variables or [] if not is_hidden(one.get("name"))]
 
 
 def _formatted(body: Message) -> Message:

@@ -212,9 +212,11 @@ class Breakpoints:
 
     def _one(self, owners: list[Breakpoint]) -> Message:
         first = owners[0]
-        if all(first.same_as(other.wanted) for other in owners[1:]):
-            return dict(first.wanted)
         key = "line" if "line" in first.wanted else "name"
+        # At functions debugpy neither counts nor logs, whatever it is asked for.
+        known = key == "line" or not first.counts
+        if known and all(first.same_as(other.wanted) for other in owners[1:]):
+            return dict(first.wanted)
         wanted: Message = {key: first.place}
         always = any(one.plain for one in owners) and not any(one.counts for one in owners)
         if not always:

@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ipyext.api import (
         Blocked,
+        Debugger,
         Job,
         Subshell,
         create_subshell,
         current_subshell,
+        debugger,
         delete_subshell,
         interrupt,
         jobs,
@@ -28,10 +30,12 @@ __version__ = "0.1.0.dev0"
 
 __all__ = [
     "Blocked",
+    "Debugger",
     "Job",
     "Subshell",
     "create_subshell",
     "current_subshell",
+    "debugger",
     "delete_subshell",
     "interrupt",
     "jobs",

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from ipyext.debug.client import Debugger
 from ipyext.extension import active
 from ipyext.shells import view
 from ipyext.shells.interrupts import Blocked
@@ -16,10 +17,12 @@ from ipyext.shells.view import Subshell
 
 __all__ = [
     "Blocked",
+    "Debugger",
     "Job",
     "Subshell",
     "create_subshell",
     "current_subshell",
+    "debugger",
     "delete_subshell",
     "interrupt",
     "jobs",
@@ -96,6 +99,14 @@ def run_on_main(function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
     """
     result: T = active().engine.main_calls.run(lambda: function(*args, **kwargs))
     return result
+
+
+def debugger() -> Debugger:
+    """The debugger of this kernel: `start` it, set breakpoints, look at what is stopped.
+
+    There is one for all shells; `%debugctl` works on the same.
+    """
+    return active().debugger
 
 
 def jobs() -> list[Job]:

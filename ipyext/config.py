@@ -49,12 +49,28 @@ class IPyExt(Configurable):
         ),
     ).tag(config=True)
 
+    debug_stop = Enum(
+        ("thread", "all"),
+        "thread",
+        help=(
+            "What a breakpoint stops: 'thread', only the thread that came by, so that every other "
+            "shell goes on; or 'all'."
+        ),
+    ).tag(config=True)
+
     def __init__(self, engine: Engine, **options: Any) -> None:
         super().__init__(**options)
         self._engine = engine
         self._in_force = False
 
-    @observe("answer_while_busy", "comms", "comm_targets", "max_subshells", "cull_idle_subshells")
+    @observe(
+        "answer_while_busy",
+        "comms",
+        "comm_targets",
+        "max_subshells",
+        "cull_idle_subshells",
+        "debug_stop",
+    )
     def _changed(self, change: Any) -> None:
         if getattr(self, "_in_force", False):
             self.apply()
@@ -68,3 +84,4 @@ class IPyExt(Configurable):
         engine.router.comm_targets = dict(self.comm_targets)
         engine.registry.limit = self.max_subshells
         engine.culler.seconds = self.cull_idle_subshells
+        engine.debug.stop_all(self.debug_stop == "all")

@@ -69,3 +69,7 @@ class JobCancelledError(IpyextError):
 
 class JobNotDoneError(IpyextError, TimeoutError):
     """A detached cell did not end in time; it is still running."""
+
+
+class DebuggerError(IpyextError):
+    """The debugger cannot do that now; the message says why, and what to do."""

@@ -9,10 +9,12 @@ from IPython.core.error import UsageError
 from traitlets import TraitError
 
 from ipyext.config import IPyExt
+from ipyext.debug.client import Debugger
 from ipyext.errors import NotLoadedError
 from ipyext.host import KernelHost
 from ipyext.kernel_log import KernelLog
 from ipyext.magics.arguments import parse_cell_line
+from ipyext.magics.debugctl import DebugctlMagics
 from ipyext.magics.subshell import SubshellMagics
 from ipyext.shells.engine import Engine
 from ipyext.threads.loop_thread import LoopThread
@@ -37,7 +39,11 @@ class Extension:
         self._control = None if host.has_control_thread else LoopThread("Control")
         self._threads = [thread for thread in (self._shell, self._control) if thread is not None]
         self._main = main
-        magics = SubshellMagics(main, self.engine)
+        self.debugger = Debugger(self.engine, self._set_stop)
+        magics: list[Any] = [
+            SubshellMagics(main, self.engine),
+            DebugctlMagics(main, self.engine, self.debugger),
+        ]
         self._log = KernelLog(host.kernel.log)
         self._log.attach()
         for thread in self._threads:
@@ -49,7 +55,7 @@ class Extension:
                 self._control,
                 self.engine.handlers(),
                 magics,
-                magics.completers(),
+                {word: found for one in magics for word, found in one.completers().items()},
             )
         except BaseException:
             self._stop_threads()
@@ -59,6 +65,9 @@ class Extension:
         main.configurables.append(self.config)  # for %config
         # Before ipykernel closes its sockets: atexit runs last registered first.
         atexit.register(self._at_exit)
+
+    def _set_stop(self, stop: str) -> None:
+        self.config.debug_stop = stop
 
     def _at_exit(self) -> None:
         self.engine.router.closing = True

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol
 
 Message = dict[str, Any]
@@ -31,7 +31,7 @@ class KernelHost(Protocol):
         shell_loop: Any,
         control_loop: Any,
         handlers: dict[str, Any],
-        magics: Any,
+        magics: Sequence[Any],
         completers: dict[str, Any],
     ) -> None: ...
 

@@ -210,7 +210,12 @@ class DebugRouter:
         `reply` is not called any more once the client is gone.
         """
         future = concurrent.futures.Future[Message]()
-        future.add_done_callback(lambda done: done.cancelled() or reply(done.result()))
+
+        def done(answered: concurrent.futures.Future[Message]) -> None:
+            if not answered.cancelled():
+                reply(answered.result())
+
+        future.add_done_callback(done)
         self._receive(party, request, future)
 
     def _receive(self, party: Party, request: Any, future: Any) -> None:
@@ -218,6 +223,13 @@ class DebugRouter:
             request = {"type": type(request).__name__}
         self._waiting[id(request)] = (request, future)
         self._do(self.core.receive, party, request)
+
+    def stop_all(self, every: bool) -> None:
+        """Whether a breakpoint stops every thread, not just its own. Any thread."""
+        if self.used:
+            self.call(self._do, self.core.configure, every)
+        else:
+            self.core.configure(every)  # it is off: nobody has to be told
 
     def on_change(self, function: Callable[[], None]) -> None:
         """Have `function` called after everything that changes something. Router thread."""

@@ -19,6 +19,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Any
 
 from ipyext.debug.router import DebugRouter
+from ipyext.debug.server import DebugServer
 from ipyext.host import KernelHost
 from ipyext.protocol import content as contents
 from ipyext.protocol.routing import CellLine, cell_body
@@ -71,6 +72,7 @@ class Engine:
         )
         self.helpers = Helpers(self._new_child)
         self.debug = DebugRouter(self)
+        self.debug_server = DebugServer(self.debug)
         self.router = Router(
             host,
             self._dispatcher,

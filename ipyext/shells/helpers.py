@@ -27,6 +27,9 @@ class Helpers:
             if shell is None or shell.closed:
                 shell = self._new(f"ipyext-{name}", f"ipyext-{name}", False)
                 self._shells[name] = shell
+                if name == "service":  # it runs nobody's code, and must answer what is stopped
+                    shell.thread.pydev_do_not_trace = True  # type: ignore[attr-defined]
+                    shell.thread.is_pydev_daemon_thread = True  # type: ignore[attr-defined]
                 shell.start()
             return shell
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Any
 
 from ipyext_patches import versions
@@ -20,7 +20,8 @@ from ipyext_patches.targets.cells import folder as cell_folder
 MAGICS = Patch(
     id="magics.tables",
     target="IPython.core.magic.MagicsManager.magics",
-    what="Registers %subshell and %%subshell; ipykernel 7's own %subshell comes back on unload.",
+    what="Registers %subshell, %%subshell and %debugctl; ipykernel 7's own %subshell comes back "
+    "on unload.",
     why="IPython has no call to unregister a magic.",
     upstream="IPython/core/magic.py",
     shape=ITEM,
@@ -81,7 +82,7 @@ class Host:
         shell_loop: LoopPort | None,
         control_loop: LoopPort | None,
         handlers: dict[str, Any],
-        magics: Any,
+        magics: Sequence[Any],
         completers: dict[str, Any],
     ) -> None:
         """Apply every change, or none. Main thread (ipykernel 7: also a stock subshell's).
@@ -91,7 +92,7 @@ class Host:
             shell_loop: our shell channel thread where `has_shell_channel_thread` is False.
             control_loop: our control thread where `has_control_thread` is False.
             handlers: entries for the kernel's `control_handlers`.
-            magics: the `Magics` object to register.
+            magics: the `Magics` objects to register.
             completers: custom completers by the word that a line starts with.
 
         Raises:
@@ -119,7 +120,11 @@ class Host:
         self._ledger.apply(changes)
 
     def _changes(
-        self, hooks: Hooks, handlers: dict[str, Any], magics: Any, completers: dict[str, Any]
+        self,
+        hooks: Hooks,
+        handlers: dict[str, Any],
+        magics: Sequence[Any],
+        completers: dict[str, Any],
     ) -> Iterator[Change]:
         from ipyext_patches.targets import (
             capture,
@@ -148,7 +153,8 @@ class Host:
         yield python.thread_shutdown_change(hooks)
         yield from python.input_changes(ledger, hooks, stock)
         yield from ipython.changes(ledger, hooks, main, self._at_start.append)
-        yield from ipython.magics_changes(MAGICS, main, magics)
+        for one in magics:
+            yield from ipython.magics_changes(MAGICS, main, one)
         yield from ipython.parse_changes(ledger, main)
         yield from ipython.interrupt_changes(hooks, stock, main)
         yield from ipython.completer_changes(MAGICS, main, completers)

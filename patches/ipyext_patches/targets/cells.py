@@ -78,6 +78,10 @@ class CellFiles:
     def __init__(self) -> None:
         self._written: set[str] = set()
 
+    def path_of(self, code: str) -> str:
+        """The file that a cell with this text is compiled as."""
+        return path_of(code)
+
     def write(self, code: str) -> str:
         """Write a cell to its file, mode 0600, and return the path.
 

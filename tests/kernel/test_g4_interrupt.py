@@ -371,3 +371,27 @@ def test_an_interrupt_of_main_spares_the_processes_of_an_idle_child(kernel: Wire
     assert_interrupted(kernel, main)
     assert kernel.execute("process.poll()").result is None
     assert kernel.execute("process.kill(); process.wait()").result == "-9"
+
+
+INNERMOST = """
+import traceback
+[(frame.name, frame.line) for frame in traceback.extract_tb(sys.last_traceback)][-1]
+"""
+
+
+@pytest.mark.parametrize("how", ["interrupt_request", "SIGINT"])
+def test_the_traceback_of_an_interrupted_main_ends_in_its_own_code(
+    kernel: Wire, child: str, process: KernelProcess, how: str
+) -> None:
+    kernel.execute("def forever():\n    while True: pass")
+    running = kernel.begin("forever()")
+    if how == "SIGINT":
+        process.signal()
+    else:
+        kernel.control("interrupt_request")
+    (answer,) = kernel.wait(running)
+    assert answer.content["ename"] == "KeyboardInterrupt"
+    text = "".join(answer.content["traceback"])
+    assert "forever" in text
+    assert "ipyext" not in text
+    assert kernel.execute(INNERMOST).result == repr(("forever", "while True: pass"))

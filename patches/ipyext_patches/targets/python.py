@@ -215,6 +215,19 @@ class _InputState:
             getpass.getpass = kernel.getpass
 
 
+class _Quiet:
+    """The signal was seen to."""
+
+    def __gt__(self, other: object) -> bool:
+        return False
+
+
+class _Raises(_Quiet):
+    """User code gets a KeyboardInterrupt."""
+
+    __gt__: Any = functools.partial(signal.default_int_handler, signal.SIGINT)
+
+
 class Sigint:
     """Our handler of SIGINT: between main's cells, where ipykernel ignores it, and within them."""
 
@@ -222,11 +235,23 @@ class Sigint:
         self._hooks = hooks
         self._kernel = kernel
         self._former: Any = None
-        self._handler = self._handle  # one bound method, to be compared by identity
+        # `max` calls `_decide` for both of its arguments and then compares what it got, in C: an
+        # exception that is raised there shows the user's frames and none of ours, as the stock
+        # handler's does. One object, to be compared by identity.
+        self._handler = functools.partial(max, key=self._decide)
+        self._verdict = _Quiet()
         self._on = False
 
-    def _handle(self, signum: int, frame: Any) -> None:
-        self._hooks.sigint()
+    def _decide(self, argument: Any) -> _Quiet:
+        """Called with the number of the signal, then with the frame."""
+        if not isinstance(argument, int):
+            return self._verdict
+        self._verdict = _Quiet()
+        try:
+            self._hooks.sigint()
+        except KeyboardInterrupt:
+            self._verdict = _Raises()
+        return self._verdict
 
     def install(self) -> None:
         """Take over. Main thread."""

@@ -19,12 +19,16 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+from jupyter_client.kernelspec import NATIVE_KERNEL_NAME
+from jupyter_client.manager import KernelManager
 from tabulate import tabulate
 
 from tests.wire import KernelProcess, Wire
 
 LOOP = "stop = False\nwhile not stop: pass"
 CHILDREN = 50
+INTERRUPTS = 15
+RESTARTS = 5
 
 
 @dataclass
@@ -86,6 +90,73 @@ def busy_main(side: Side, rounds: int) -> None:
             "kernel_info on shell, main loops",
             lambda: reply_of(wire, wire.send("kernel_info_request")),
         )
+
+
+def interrupts(side: Side) -> None:
+    """From the interrupt of a loop in Python to the error reply of its cell."""
+    wire = side.wire
+
+    def interrupted(shell: str | None, interrupt: Callable[[], Any]) -> None:
+        cell = wire.begin("while True: pass", subshell=shell)
+
+        def react() -> None:
+            interrupt()
+            reply_of(wire, cell)
+
+        where = "main" if shell is None else "a child"
+        side.time(f"interrupt of a loop, {where}", react)
+        wire.wait(cell)
+
+    interrupted(None, side.process.signal)
+    if side.name == "ipyext" and side.child:  # no interrupt reaches a child of the stock kernel
+        content = {"subshell_id": side.child}
+        interrupted(side.child, lambda: wire.send("interrupt_request", content, channel="control"))
+
+
+def restarts(sides: list[Side]) -> None:
+    """Restart by jupyter_client: ours with three children in endless loops, stock without any.
+
+    The manager looks every 0.1 s whether the process has gone.
+    """
+    managers = [KernelManager(kernel_name=NATIVE_KERNEL_NAME) for _ in sides]
+    try:
+        for side, manager in zip(sides, managers, strict=True):
+            ours = side.name == "ipyext"
+            manager.start_kernel(extra_arguments=["--ext", "ipyext"] if ours else [])
+        for _ in range(RESTARTS):
+            for side, manager in zip(sides, managers, strict=True):
+                restart(side, manager)
+    finally:
+        for manager in managers:
+            manager.shutdown_kernel(now=True)
+
+
+def restart(side: Side, manager: KernelManager) -> None:
+    wire = connected(manager)
+    if side.name == "ipyext":
+        for _ in range(3):
+            wire.begin("while True: pass", subshell=wire.create())
+    begin = time.perf_counter()
+    manager.restart_kernel()
+    wire.close()
+    side.times.setdefault("restart, the process has gone", []).append(
+        (time.perf_counter() - begin) * 1000
+    )
+    connected(manager).close()
+    side.times.setdefault("restart, the new one answers", []).append(
+        (time.perf_counter() - begin) * 1000
+    )
+
+
+def connected(manager: KernelManager) -> Wire:
+    """A client that has had an answer."""
+    info = dict(manager.get_connection_info())
+    wire = Wire({**info, "key": info["key"].decode()})
+    probes: list[str] = []
+    while not any(wire.answers[probe].idle for probe in probes):
+        probes.append(wire.send("kernel_info_request"))
+        wire.pump(0.02)  # a subscription reaches the kernel later than a request
+    return wire
 
 
 def loop_speed(side: Side) -> None:
@@ -201,6 +272,10 @@ def main() -> None:
                 busy_main(side, 0)
             side.process.signal()
             side.wire.wait(loop)
+        for _ in range(INTERRUPTS):
+            for side in sides:
+                interrupts(side)
+        restarts(sides)
         prints = [footprint(side) for side in sides]
     finally:
         for side in sides:

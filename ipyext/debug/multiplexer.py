@@ -188,8 +188,7 @@ class Multiplexer:
         if self.machine.state in (Debugger.CONFIGURING, Debugger.ON):
             self._outbox.tell_all(dap.event("terminated"))
         for party in list(self.parties.values()):
-            for asked, _ in list(party.open.values()):
-                self._outbox.fail(party, asked, why)
+            self._outbox.fail_all(party, why)
             self.close(party)
 
     def _leave(self, party: Party, move: Move) -> None:
@@ -202,8 +201,8 @@ class Multiplexer:
         attaching, party.attaching = party.attaching, None
         if attaching is not None:
             self.fail(party, attaching, "disconnected before the debugger was on")
-        if move is Move.CLOSE:
-            party.open.clear()
+        if move is Move.CLOSE:  # whoever handles its requests waits, even if nobody reads
+            self._outbox.fail_all(party, "the connection was closed")
         self._wishes.forget(party, tell=self.on and self._wanted)
         if counted and not self._wanted:
             self._stop()
@@ -365,16 +364,12 @@ class Multiplexer:
         self._debugpy.ask("continue", arguments, then)
 
     def _evaluate(self, party: Party, request: Message) -> None:
-        if request["arguments"].get("frameId") is None:
-            self._local(party, request)
-        else:
-            self.forward(party, request)
+        in_frame = request["arguments"].get("frameId") is not None
+        (self.forward if in_frame else self._local)(party, request)
 
     def _source(self, party: Party, request: Message) -> None:
-        if request["arguments"].get("sourceReference") and self.on:
-            self.forward(party, request)
-        else:
-            self._local(party, request)
+        debugpys = self.on and bool(request["arguments"].get("sourceReference"))
+        (self.forward if debugpys else self._local)(party, request)
 
     # -- debugpy -------------------------------------------------------------------------------
 
@@ -424,9 +419,8 @@ class Multiplexer:
     def _options_of_clients(self) -> Message:
         found: Message = {}
         for party in self.parties.values():
-            for name in ("justMyCode", "showReturnValue", "variablePresentation"):
-                if name in party.arguments and party.state is not Client.NEW:
-                    found.setdefault(name, party.arguments[name])
+            if party.state is not Client.NEW:
+                found = {**party.options, **found}
         return found
 
     def backend_configured(self) -> None:

@@ -66,6 +66,11 @@ class Outbox:
         """Say no."""
         self.reply(party, asked, dap.failure(asked, why))
 
+    def fail_all(self, party: Party, why: str) -> None:
+        """Say no to everything that has not been answered."""
+        for asked, _ in list(party.open.values()):
+            self.fail(party, asked, why)
+
     # -- events --------------------------------------------------------------------------------
 
     def tell(self, event: Message, party: Party | None) -> None:

@@ -102,6 +102,16 @@ class Party:
         return self.state is Client.ATTACHED
 
     @property
+    def options(self) -> Message:
+        """What it asked debugpy for when it attached."""
+        kinds = {"justMyCode": bool, "showReturnValue": bool, "variablePresentation": dict}
+        return {
+            name: self.arguments[name]
+            for name, kind in kinds.items()
+            if isinstance(self.arguments.get(name), kind)
+        }
+
+    @property
     def adopts(self) -> bool:
         """It takes debugInfo's breakpoints for its own and sends them again, as JupyterLab does."""
         return self.jupyter and self.client_id in (None, "jupyterlab")

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from ipyext.debug.breakpoints import FILTERS
-from ipyext.debug.breakpoints import Breakpoint as Kept
 from ipyext.debug.local import is_hidden
-from ipyext.debug.names import Names, Place
+from ipyext.debug.names import Names
+from ipyext.debug.own_breakpoints import OwnBreakpoints
 from ipyext.debug.parties import Message, Party
 from ipyext.debug.session import Session, about
 from ipyext.debug.stacks import Frame, Stacks, collect
@@ -43,7 +43,7 @@ class Debugger:
         self._session = Session(engine)
         self._names = Names(engine)
         self._filters: tuple[str, ...] = ()
-        self._lock = threading.Lock()  # breakpoints: one at a time reads, changes and sends them
+        self._breakpoints = OwnBreakpoints(self._session, self._names)
 
     # -- the session ---------------------------------------------------------------------------
 
@@ -105,7 +105,7 @@ class Debugger:
         return Client(party.name, kind, program, state, self._count(party))
 
     def _count(self, party: Party) -> int:
-        return sum(1 for _ in self._kept(party))
+        return len(self._breakpoints.of(party))
 
     def config(self, stop: str | None = None) -> str:
         """What a breakpoint stops: ``"thread"``, only the thread that came by, or ``"all"``.
@@ -236,6 +236,14 @@ class Debugger:
     def lines(self, file: str) -> list[str]:
         """The lines of the file of a frame, with their ends; none if it cannot be read."""
         return self._names.lines(file)
+
+    def wait_stopped(self, timeout: float | None = None) -> Stop | None:
+        """Wait until some thread has stopped; returns where, or None after `timeout` seconds."""
+        self._need_on()
+        core = self._router.core
+        if not self._session.until(lambda: bool(core.stopped) or not core.on, timeout):
+            return None
+        return self.where()
 
     def stacks(self) -> Stacks:
         """What every shell does now. Needs no debugger, and stops nobody."""
@@ -379,29 +387,14 @@ class Debugger:
             hits: a number, or a comparison such as ``">= 5"`` or ``"% 10"``: stops only then.
         """
         self._need_on()
-        where = self._names.place(place)
-        extra = {
-            "condition": condition,
-            "logMessage": log,
-            "hitCondition": None if hits is None else str(hits),
-        }
-        key: str = "name" if where.function else "line"
-        value = where.function or where.line
-        new = {key: value, **{name: text for name, text in extra.items() if text}}
         if log:
             request = self._engine.contexts.current() or self._engine.parent.current
             self._session.log_parent = None if request is None else dict(request.message)
-        with self._lock:
-            wanted = [one for one in self._wanted(where.path) if one[key] != value]
-            self._send(where.path, [*wanted, new])
-        for one in self._all():
-            if self._fits(one, where):
-                return self._shown(*one)
-        raise DebuggerError(f"{place} was cleared again by somebody else.")
+        return self._breakpoints.set(place, condition, log, None if hits is None else str(hits))
 
     def breakpoints(self) -> list[Breakpoint]:
         """The breakpoints of this client."""
-        return [self._shown(path, one) for path, one in self._all()]
+        return self._breakpoints.all()
 
     def clear(self, which: str | int | None = None) -> int:
         """Remove a breakpoint by its number or place; without any, all of this client.
@@ -409,26 +402,7 @@ class Debugger:
         Returns how many were removed.
         """
         self._need_on()
-        with self._lock:
-            everything = self._all()
-            gone = [one for _, one in everything]
-            if which is not None:
-                gone = [one for _, one in everything if str(one.id) == str(which)]
-                if not gone and not str(which).isdigit():
-                    where = self._names.place(str(which))
-                    gone = [one for path, one in everything if self._fits((path, one), where)]
-                if not gone:
-                    known = ", ".join(
-                        f"{one.id} ({self._place(path, one)})" for path, one in everything
-                    )
-                    raise DebuggerError(
-                        f"There is no breakpoint {which} of this client. "
-                        + (f"There are: {known}." if known else "There are none.")
-                    )
-            for path in {path for path, one in everything if one in gone}:
-                left = [one.wanted for other, one in everything if other == path]
-                self._send(path, [one for one in left if one not in [g.wanted for g in gone]])
-        return len(gone)
+        return self._breakpoints.clear(None if which is None else str(which))
 
     def exceptions(self, *which: str) -> tuple[str, ...]:
         """Stop at exceptions: ``"raised"``, ``"uncaught"``, ``"userUnhandled"``; ``"none"``.
@@ -445,49 +419,6 @@ class Debugger:
             self._session.ask("setExceptionBreakpoints", filters=list(chosen))
             self._filters = chosen
         return self._filters
-
-    def _send(self, path: str | None, wanted: list[Message]) -> None:
-        if path is None:
-            self._session.ask("setFunctionBreakpoints", breakpoints=wanted)
-        else:
-            self._session.ask("setBreakpoints", source={"path": path}, breakpoints=wanted)
-
-    def _wanted(self, path: str | None) -> list[Message]:
-        return [one.wanted for other, one in self._all() if other == path]
-
-    def _all(self) -> list[tuple[str | None, Kept]]:
-        """This client's breakpoints with their files; None for functions."""
-        if not self._session.used:
-            return []
-        party = self._session.party
-        return self._session.in_router(lambda: list(self._kept(party)))
-
-    def _kept(self, party: Party) -> list[tuple[str | None, Kept]]:
-        """Router thread."""
-        table = self._router.core.breakpoints
-        found: list[tuple[str | None, Kept]] = [
-            (path, one) for path, owned in table.of(party.key).items() for one in owned
-        ]
-        return found + [(None, one) for one in table.functions_of(party.key)]
-
-    def _fits(self, one: tuple[str | None, Kept], where: Place) -> bool:
-        path, kept = one
-        return path == where.path and kept.place == (where.function or where.line)
-
-    def _place(self, path: str | None, one: Kept) -> str:
-        return str(one.place) if path is None else self._names.shown(path, one.place)
-
-    def _shown(self, path: str | None, one: Kept) -> Breakpoint:
-        wanted = one.wanted
-        return Breakpoint(
-            number=one.id,
-            place=self._place(path, one),
-            verified=bool(one.state.get("verified")),
-            condition=wanted.get("condition"),
-            hits=wanted.get("hitCondition"),
-            log=wanted.get("logMessage"),
-            message=str(one.state.get("message") or ""),
-        )
 
     def __repr__(self) -> str:
         return f"<Debugger of this kernel: {self._router.core.machine.state.value}>"

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
 _CELL = re.compile(r"(?:(?P<shell>[^\s/\\]+)/)?In\[(?P<number>\d+)\](?::(?P<line>\d+))?\Z")
 _FILE = re.compile(r"(?P<file>.+):(?P<line>\d+)\Z")
-# History keeps cells without the newlines at their ends, which count in the name of the file.
-_ENDS = ("", "\n", "\n\n")
 
 
 class Place(NamedTuple):
@@ -65,7 +63,8 @@ class Names:
         count = len(code.splitlines())
         if not 1 <= line <= count:
             raise DebuggerError(f"{name} has {count} lines; there is no line {line}.")
-        return Place(self._write(code), line)
+        cells = self._engine.host.cells
+        return Place(str(cells.write(cells.as_compiled(code))), line)
 
     def _code(self, shell: str | None, number: int) -> str:
         inputs = self._inputs(shell)
@@ -81,13 +80,6 @@ class Names:
         else:
             manager = self._engine.registry.find(str(shell)).history
         return list(manager.input_hist_raw) if manager is not None else []
-
-    def _write(self, code: str) -> str:
-        host = self._engine.host
-        for end in _ENDS:
-            if host.cells.path_of(code + end) in linecache.cache:
-                return str(host.cells.write(code + end))
-        return str(host.cells.write(code))
 
     def of_file(self, path: str) -> str | None:
         """``In[3]`` or ``NAME/In[3]`` for the file of a cell, the latest of that text."""

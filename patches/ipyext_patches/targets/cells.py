@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import linecache
 import os
 import stat
 import sys
@@ -34,6 +35,7 @@ TIMED = Patch(
     upstream="IPython/core/magics/execution.py time, timeit",
 )
 SEED = 0xC70F6907
+_ENDS = ("", "\n", "\n\n")
 _TIMED = ("<timed exec>", "<timed eval>", "<magic-timeit>")
 
 
@@ -78,9 +80,12 @@ class CellFiles:
     def __init__(self) -> None:
         self._written: set[str] = set()
 
-    def path_of(self, code: str) -> str:
-        """The file that a cell with this text is compiled as."""
-        return path_of(code)
+    def as_compiled(self, code: str) -> str:
+        """A cell's text as it was compiled, which history keeps without the newlines at its end."""
+        for end in _ENDS:
+            if path_of(code + end) in linecache.cache:  # IPython puts all cells there
+                return code + end
+        return code
 
     def write(self, code: str) -> str:
         """Write a cell to its file, mode 0600, and return the path.

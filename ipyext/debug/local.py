@@ -45,7 +45,7 @@ class LocalAnswers:
         """Cells become files, with all their lines, and so do those that ran before."""
         self._host.keep_blank_lines(True)
         for code in self._engine.inputs():
-            self._write(code)
+            self._write(self._host.cells.as_compiled(code))
 
     def after_stop(self) -> None:
         """As before."""

@@ -6,11 +6,12 @@ import html
 from collections.abc import Sequence
 
 from IPython.display import display
-from tabulate import tabulate
 
 
 def show_table(headers: Sequence[str], rows: Sequence[Sequence[object]], note: str = "") -> None:
     """Display a table; `note` is a line below it."""
+    from tabulate import tabulate  # 50 ms, which a kernel that starts has no use for
+
     cells = [[str(cell) for cell in row] for row in rows]
     text = tabulate(cells, headers=headers, disable_numparse=True)
     page = tabulate(cells, headers=headers, tablefmt="html", disable_numparse=True)

@@ -87,6 +87,10 @@ def test_the_version_check_imports_no_target() -> None:
     assert {name for name in found if name.startswith("ipyext_patches.targets")} == set()
 
 
+def test_loading_does_not_import_what_only_tables_need() -> None:
+    assert "tabulate" not in packages(modules_after("import ipyext.extension"))
+
+
 def test_a_kernel_that_does_not_load_it_imports_nothing_of_it(start_kernel: object) -> None:
     """It is installed beside every test; only %load_ext brings it in."""
     wire = start_kernel().client()  # type: ignore[operator]

@@ -434,3 +434,13 @@ def test_writes_to_the_descriptors_go_to_mains_current_cell(
     assert kernel.wait(running)[0].text() == seen
     if LANE == 5:
         assert "by descriptor" in process.log.read_text()
+
+
+@pytest.mark.skipif(LANE == 5, reason="ipykernel 5 leaves the descriptors alone")
+@pytest.mark.parametrize("who", ["main", "one"])
+def test_much_output_by_descriptor(kernel: Wire, shells: Shells, who: str) -> None:
+    """More than a pipe holds: whoever writes it waits for the thread that reads it."""
+    code = "data = b'x' * 5_000_000\nwhile data:\n    data = data[os.write(1, data):]"
+    msg_id = kernel.send_execute(code, subshell=shells[who])
+    kernel.until(lambda: len(kernel.answers[msg_id].text()) >= 5_000_000)
+    assert kernel.wait(msg_id)[0].text() == "x" * 5_000_000

@@ -82,6 +82,30 @@ def test_results_while_the_debugger_of_another_shell_runs_a_command(
     results(kernel, None, child)
 
 
+@pytest.mark.parametrize("begins", [False, True], ids=["main ends", "main begins"])
+def test_main_ends_or_begins_a_cell_while_a_debugger_runs_a_command(
+    kernel: Wire, child: str, hook: None, begins: bool
+) -> None:
+    other = kernel.create()
+    kernel.execute("go.clear(); done.clear()")
+    running = None if begins else kernel.begin("done.wait(30)")
+    debugged = Debugged(kernel, child)
+    debugged.say("!print('held', flush=True) or go.wait(30)")
+    kernel.wait_for_text(debugged.msg_id, "held")
+    if running is None:
+        running = kernel.begin("done.wait(30)")
+    else:
+        kernel.execute("done.set()", subshell=other)
+        kernel.wait(running)
+    kernel.execute("go.set()", subshell=other)
+    debugged.asks_again()
+    debugged.quit()
+    results(kernel, child, other)
+    kernel.execute("done.set()", subshell=other)
+    kernel.wait(running)
+    results(kernel, None, child)
+
+
 @pytest.mark.parametrize("first", ["main", "child"])
 def test_two_shells_are_being_debugged(kernel: Wire, child: str, hook: None, first: str) -> None:
     shells = [None, child] if first == "main" else [child, None]

@@ -228,9 +228,10 @@ class _DisplayHook:
         self._shell_here = shell_here
         self._plain: Any = None
 
-    def _stock(self) -> Any:
-        """What `sys.displayhook` would be without us."""
-        return self._plain if self._trap._nested_level == 1 else self._trap.hook
+    def _stock(self) -> tuple[Any, Any]:
+        """What `sys.displayhook` would be without us: now, and when main begins or ends a cell."""
+        hooks = (self._plain, self._trap.hook)
+        return hooks if self._trap._nested_level == 1 else hooks[::-1]
 
     def __call__(self, value: object = None) -> Any:
         own = self.swapped.own()

@@ -80,11 +80,14 @@ class Stores:
 
 
 class OwnDisplayHook:
-    """`sys.displayhook`; `plain` gives what to show those who ask and have set none."""
+    """`sys.displayhook`; `stock` gives what it may be without us: now, and otherwise.
 
-    def __init__(self, stores: Stores, plain: Callable[[], Any]) -> None:
+    Main may begin or end a cell between a child's get and its set.
+    """
+
+    def __init__(self, stores: Stores, stock: Callable[[], tuple[Any, Any]]) -> None:
         self._stores = stores
-        self._plain = plain
+        self._stock = stock
 
     def own(self) -> Any | None:
         """What the calling shell has set, if anything."""
@@ -94,10 +97,10 @@ class OwnDisplayHook:
         return self._stores.main.get("displayhook")
 
     def get(self) -> Any:
-        return self.own() or self._plain()
+        return self.own() or self._stock()[0]
 
     def set(self, value: Any) -> None:
-        if value is self._plain():
+        if any(value is hook for hook in self._stock()):
             self._stores.here().pop("displayhook", None)
         else:
             self._stores.here()["displayhook"] = value

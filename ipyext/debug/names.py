@@ -6,6 +6,7 @@ import contextlib
 import linecache
 import os
 import re
+from collections import Counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ipyext.errors import DebuggerError
@@ -68,11 +69,27 @@ class Names:
 
     def _code(self, shell: str | None, number: int) -> str:
         inputs = self._inputs(shell)
-        if not 1 <= number < len(inputs) or not inputs[number]:
+        more = self._more(inputs)
+        if not 1 <= number - more < len(inputs) or not inputs[number - more]:
             whose = "main" if shell in (None, "main") else f"subshell {shell}"
-            last = f"the last one is In[{len(inputs) - 1}]" if len(inputs) > 1 else "there is none"
-            raise DebuggerError(f"There is no cell In[{number}] of {whose}: {last}.")
-        return inputs[number]
+            last = f"the last one is In[{len(inputs) - 1 + more}]"
+            raise DebuggerError(
+                f"There is no cell In[{number}] of {whose}: "
+                f"{last if len(inputs) > 1 else 'it has run none'}."
+            )
+        return inputs[number - more]
+
+    def _more(self, inputs: list[str]) -> int:
+        """By how much the numbers of cells exceed their places in history: `%reset` does that."""
+        votes: Counter[int] = Counter()
+        seen = set()
+        for place in range(len(inputs) - 1, max(0, len(inputs) - 20), -1):
+            code = inputs[place]
+            number = self._engine.host.cells.number_of(self._engine.host.main, code)
+            if code not in seen and number is not None:
+                votes[number - place] += 1
+            seen.add(code)
+        return max(votes, key=lambda more: (votes[more], -more), default=0)
 
     def _inputs(self, shell: str | None) -> list[str]:
         if shell in (None, "main"):
@@ -93,7 +110,8 @@ class Names:
             codes = list(manager.input_hist_raw) if manager is not None else []
             for number in range(len(codes) - 1, 0, -1):
                 if codes[number].rstrip("\n") == code:
-                    return f"{label}/In[{number}]" if label else f"In[{number}]"
+                    name = f"In[{number + self._more(codes)}]"
+                    return f"{label}/{name}" if label else name
         return None
 
     def shown(self, path: str, line: int) -> str:

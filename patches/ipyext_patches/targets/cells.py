@@ -87,6 +87,15 @@ class CellFiles:
                 return code + end
         return code
 
+    def number_of(self, main: Any, code: str) -> int | None:
+        """The execution count with which a cell of that text was compiled last, if that is known.
+
+        All shells count there, so it may be that of another one that ran the same text.
+        """
+        numbers = getattr(main.compile, "_filename_map", {})  # IPython 8 on
+        found = numbers.get(path_of(self.as_compiled(code)))
+        return found if isinstance(found, int) else None
+
     def write(self, code: str) -> str:
         """Write a cell to its file, mode 0600, and return the path.
 

@@ -6,6 +6,7 @@ Everything here belongs to the debug router thread; what may take long runs in t
 from __future__ import annotations
 
 import ast
+import asyncio
 import logging
 import platform
 import re
@@ -16,6 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ipyext.debug.parties import Message, Party
+from ipyext.errors import IpyextError
+from ipyext_patches import PatchError
 
 if TYPE_CHECKING:
     from ipyext.debug.router import DebugRouter
@@ -28,6 +31,9 @@ _HIDDEN = re.compile(
     r"(__(name|doc|package|loader|spec|annotations|builtins|builtin|display)__|get_ipython|debugpy"
     r"|exit|quit|open|In|Out|_oh|_dh|_{1,3}|_\d+|_i.*)\Z"
 )
+
+
+_OURS = (IpyextError, PatchError)
 
 
 class LocalAnswers:
@@ -114,7 +120,8 @@ class LocalAnswers:
             do(core.fail, party, request, why)
         except Exception as error:
             log.debug("%s failed", request["command"], exc_info=True)
-            do(core.fail, party, request, str(error) or type(error).__name__)
+            why = str(error) if isinstance(error, _OURS) else f"{type(error).__name__}: {error}"
+            do(core.fail, party, request, why)
         else:
             do(core.answer, party, request, body)
 
@@ -135,13 +142,37 @@ class LocalAnswers:
         threads = dict(self._router.debugpy.threads())
         number = arguments.get("threadId")
         thread = threads.get(number) if isinstance(number, int) else None
-        if thread is None:
+        if thread is None or not isinstance(number, int):
             raise LookupError(f"there is no thread {number}")
         shell = self._engine.shell_of(thread)
         if shell is not None and not shell.busy:
             raise LookupError(f"{shell.label} runs no cell, so there is nothing to pause")
-        self._router.do(self._router.core.forward, party, request)
-        raise _Handed
+        if number in self._router.core.stopped and not await self._goes_on(number):
+            raise LookupError(f"thread {number} is stopped already")
+        if self._router.core.stop_all:
+            self._router.do(self._router.core.forward, party, request)
+            raise _Handed
+        self._router.pausing.add(number)
+        self._router.debugpy.pause(thread)
+        return {}
+
+    async def _goes_on(self, number: int) -> bool:
+        """Whether a thread that is stopped goes on now: it was told to a moment ago.
+
+        debugpy forgets a pause that comes before that.
+        """
+        running = asyncio.get_running_loop().create_future()
+
+        def look() -> None:
+            if number not in self._router.core.stopped and not running.done():
+                running.set_result(None)
+
+        with self._router.watched(look):
+            try:
+                await asyncio.wait_for(running, 1.0)
+            except asyncio.TimeoutError:
+                return False
+        return True
 
     async def _dumpCell(self, party: Party, request: Message, arguments: Message) -> Message:
         code = arguments["code"]

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("ipyext.debug")
 
+_GOES_ON = frozenset({"continue", "next", "stepIn", "stepOut", "goto"})
 LINGER = 20.0  # seconds in which a page that is loaded again takes over
 
 
@@ -38,6 +39,7 @@ class DebugRouter:
     Attributes:
         debugpy: the boundary's debugger.
         core: the multiplexer; for the router's thread only.
+        pausing: threads that were told to stop wherever they are.
         linger: seconds for which the breakpoints of a lost Jupyter client stay.
     """
 
@@ -55,7 +57,7 @@ class DebugRouter:
             self.debugpy,
             lambda: self._do(self.core.backend_connected),
             lambda: self._do(self.core.backend_configured),
-            lambda message: self._do(self.core.backend_message, message),
+            self._heard,
             lambda why: self._do(self.core.backend_lost, why),
         )
         self._sessions: dict[str, tuple[Party, int]] = {}
@@ -64,6 +66,7 @@ class DebugRouter:
         self._tellers: dict[int, Callable[[Message], None]] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
         self._listeners: list[Callable[[], None]] = []
+        self.pausing: set[int] = set()
         self.on_close: list[Callable[[], Any]] = []
 
     # -- the thread ----------------------------------------------------------------------------
@@ -248,6 +251,24 @@ class DebugRouter:
         for listener in list(self._listeners):
             listener()
         return result
+
+    @contextmanager
+    def watched(self, function: Callable[[], None]) -> Iterator[None]:
+        """Have `function` called after everything that changes something. Router thread."""
+        self._listeners.append(function)
+        try:
+            yield
+        finally:
+            self._listeners.remove(function)
+
+    def _heard(self, message: Message) -> None:
+        body = message.get("body") or {}
+        if message.get("event") == "stopped" and body.get("threadId") in self.pausing:
+            self.pausing.discard(body["threadId"])
+            body["reason"] = "pause"
+        self._do(self.core.backend_message, message)
+        if message.get("type") == "response" and message.get("command") in _GOES_ON:
+            self.debugpy.nudge()  # debugpy itself looks five times a second
 
     def _act(self, action: Any) -> None:
         if isinstance(action, Reply):

@@ -111,6 +111,10 @@ class Gate:
 
         def delivered(self: BaseException, *args: object) -> None:
             KeyboardInterrupt.__init__(self, *args)
+            if threading.get_ident() != gate._thread_id and gate._delivery is new:
+                # Up to Python 3.11 a thread that is just being started has its creator's id.
+                _set_async_exception(gate._thread_id, new)
+                return
             gate._arrived = time.monotonic()
             if gate._delivery is new:  # else a later one is on its way
                 gate._delivery = None

@@ -213,19 +213,33 @@ def test_uncaught(kernel: Wire, debugger: JupyterDap, where: str | None) -> None
     assert kernel.wait(running)[0].content["ename"] == "ZeroDivisionError"
 
 
-def test_pause_and_continue(kernel: Wire, debugger: JupyterDap, child: str) -> None:
-    for name, where in (("main", None), ("subshell", child)):
-        running = kernel.begin("while not go.is_set(): pass", subshell=where)
-        thread = next(n for label, n in debugger.names().items() if label.startswith(name))
+LOOPS = {
+    "one line": "while True: pass",
+    "two lines": "while True:\n    pass",
+    "a call": "while not go.is_set(): pass",
+    "in a function": "def run():\n    while True: pass\nrun()",
+    "sleeping": "while True: time.sleep(0.01)",
+    "awaiting": "while True:\n    await asyncio.sleep(0.01)",
+}
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+@pytest.mark.parametrize("where", ["main", "child"])
+def test_pause_and_continue(
+    kernel: Wire, debugger: JupyterDap, child: str, where: str, loop: str
+) -> None:
+    running = kernel.begin(LOOPS[loop], subshell=child if where == "child" else None)
+    label = "main" if where == "main" else f"subshell {child}"
+    thread = debugger.names()[label]
+    for _ in range(3):
         debugger.forget()
         debugger.do("pause", threadId=thread)
-        assert debugger.wait_event("stopped")["body"]["threadId"] == thread
+        stopped = debugger.wait_event("stopped")["body"]
+        assert (stopped["threadId"], stopped["reason"]) == (thread, "pause")
         assert debugger.frames(thread)[-1]["name"] == "<module>"
         debugger.do("continue", threadId=thread)
-        debugger.wait_event("continued")
-        kernel.execute("go.set()", subshell=kernel.create())
-        assert kernel.wait(running)[0].status == "ok"
-        kernel.execute("go.clear()")
+    kernel.control("interrupt_request")
+    assert kernel.wait(running)[0].content["ename"] == "KeyboardInterrupt"
 
 
 def test_pause_while_idle_is_refused(kernel: Wire, debugger: JupyterDap) -> None:

@@ -17,9 +17,10 @@ from types import FrameType
 from typing import Any
 
 from ipyext_patches.errors import DebuggerInUseError
-from ipyext_patches.ledger import Ledger, Wrap
+from ipyext_patches.ledger import Change, Ledger, SetAttribute, Wrap
 from ipyext_patches.ports import Hooks
 from ipyext_patches.spec import Patch, function
+from ipyext_patches.targets.instructions import stop_at_next
 
 SUSPEND = Patch(
     id="debugger.suspend",
@@ -28,6 +29,15 @@ SUSPEND = Patch(
     why="Raised in the debugger's own code it is lost (Python 3.12 and later), or lands anywhere.",
     upstream="pydevd.py PyDB.do_wait_suspend",
     shape=function("thread", "frame", "event", "arg"),
+)
+
+HELPER = Patch(
+    id="debugger.helper-threads",
+    target="pydevd_tracing.pydev_monkey",
+    what="Up to Python 3.11: tracing a thread does not start another one each time.",
+    why="An interrupt that comes just then hits the new thread, for which the other waits for ever "
+    "(CPython gives a thread its creator's id until it runs).",
+    upstream="pydevd_tracing.py set_trace_to_threads",
 )
 
 # Their frames are never shown, and stepping goes through them.
@@ -45,7 +55,7 @@ _INTERNAL = (
     "asyncio",
     "debugpy",
 )
-_INTERNAL_FILES = ("threading", "contextlib", "runpy", "codeop")
+_INTERNAL_FILES = ("threading", "contextlib", "runpy", "codeop", "selectors", "queue")
 # From here on pydevd uses sys.monitoring, which is not a matter of single threads.
 MONITORED = sys.version_info >= (3, 12)
 _QUIET = "PYDEVD_DISABLE_FILE_VALIDATION"
@@ -71,6 +81,7 @@ class Debugpy:
         self._ledger = Ledger()
         self._py_db: Any = None
         self._trace_hook: Any = None
+        self._armed: Any = None
 
     # -- on and off ----------------------------------------------------------------------------
 
@@ -113,9 +124,15 @@ class Debugpy:
         if self._in_use():
             raise DebuggerInUseError
         self._hide_kernel_threads()
-        self._ledger.apply(
-            [Wrap(SUSPEND, pydevd.PyDB, "do_wait_suspend", self._suspend, self._ledger.switch)]
-        )
+        import pydevd_tracing
+
+        changes: list[Change] = [
+            Wrap(SUSPEND, pydevd.PyDB, "do_wait_suspend", self._suspend, self._ledger.switch)
+        ]
+        if not MONITORED:
+            shim = _NoThreads(pydevd_tracing.pydev_monkey)
+            changes.append(SetAttribute(HELPER, pydevd_tracing, "pydev_monkey", shim))
+        self._ledger.apply(changes)
         self._trace_hook = threading.gettrace()
         debugpy.configure(subProcess=False)
         debugpy.connect(("127.0.0.1", port), access_token=token)
@@ -135,6 +152,7 @@ class Debugpy:
             return
         import pydevd
 
+        self._disarm()
         threads = list(threading.enumerate())
         _clear_monitoring()
         try:
@@ -195,6 +213,7 @@ class Debugpy:
             hide_thread(thread)
 
     def _suspend(self, wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
+        self._disarm()
         with self._hooks.suspended(threading.current_thread()):
             return wrapped(*args, **kwargs)
 
@@ -225,6 +244,53 @@ class Debugpy:
         debugger = self._py_db
         if debugger is not None:
             debugger._thread_events[name].set()
+
+    def pause(self, thread: threading.Thread) -> None:
+        """Have a thread stop in the code that people see, in any loop, as soon as it is there.
+
+        debugpy's own pause also stops in the kernel's code, and never in a loop without lines.
+        """
+        from _pydevd_bundle.pydevd_comm_constants import CMD_STEP_INTO
+        from _pydevd_bundle.pydevd_constants import PYTHON_SUSPEND, STATE_RUN
+
+        debugger, top = self._py_db, sys._current_frames().get(thread.ident or 0)
+        if debugger is None or top is None:
+            return
+        self._disarm()
+        info = debugger.set_additional_thread_info(thread)
+        info.suspend_type = PYTHON_SUSPEND
+        info.pydev_original_step_cmd = -1
+        info.pydev_step_stop = None
+        info.pydev_step_cmd = CMD_STEP_INTO
+        info.pydev_state = STATE_RUN
+        info.update_stepping_info()
+        _expect_stop(debugger, thread, top)
+        hidden = tuple(internal_paths())
+        frame: FrameType | None = top
+        while frame is not None and os.path.realpath(frame.f_code.co_filename).startswith(hidden):
+            frame = frame.f_back
+        if frame is not None:
+            self._armed = stop_at_next(thread, frame, self._stop_here)
+
+    def _stop_here(self, thread: threading.Thread, frame: FrameType) -> None:
+        from _pydevd_bundle.pydevd_comm_constants import CMD_THREAD_SUSPEND
+
+        debugger = self._py_db
+        if debugger is not None:
+            debugger.set_suspend(thread, CMD_THREAD_SUSPEND)
+            debugger.do_wait_suspend(thread, frame, "line", None)
+
+    def _disarm(self) -> None:
+        armed, self._armed = self._armed, None
+        if armed is not None:
+            armed.end()
+
+    def nudge(self) -> None:
+        """Have stopped threads look at once whether they may go on."""
+        debugger = self._py_db
+        if debugger is not None:
+            for event in list(debugger._thread_events.values()):
+                event.set()
 
     def retrace(self, thread_ident: int) -> None:
         """See to it that a thread is traced: an exception raised while it is stopped ends that.
@@ -281,6 +347,26 @@ class Debugpy:
     def explorer(self, namespace: dict[str, Any]) -> Explorer:
         """The variables of a namespace, as the debugger shows them. After `load`."""
         return Explorer(namespace)
+
+
+class _NoThreads:
+    """pydev_monkey, but what is to run in a new thread runs in the calling one.
+
+    It is a call of `sys.settrace`, of which Python 3.9 and earlier needed one in some thread.
+    """
+
+    def __init__(self, module: Any) -> None:
+        self._module = module
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._module, name)
+
+    def get_original_start_new_thread(self, module: Any) -> Callable[..., None]:
+        def run(function: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
+            function(*arguments)
+            sys.settrace(None)  # pydevd sets the one that it wants next
+
+        return run
 
 
 class Explorer:
@@ -369,6 +455,38 @@ def _is_debuggers(frame: FrameType) -> bool:
 def _global_debugger() -> Any:
     constants = sys.modules.get("_pydevd_bundle.pydevd_constants")
     return None if constants is None else constants.get_global_debugger()
+
+
+def _expect_stop(debugger: Any, thread: threading.Thread, frame: FrameType) -> None:
+    """A thread is to stop: trace the code that it is in."""
+    if MONITORED:
+        from _pydevd_sys_monitoring import pydevd_sys_monitoring as monitoring
+
+        monitoring.update_monitor_events(suspend_requested=True)
+        debugger.set_trace_for_frame_and_parents(thread.ident, frame)
+        monitoring.restart_events()
+    else:
+        debugger.set_trace_for_frame_and_parents(thread.ident, frame)
+
+
+@contextlib.contextmanager
+def untraced() -> Iterator[None]:
+    """What the calling thread does within is not traced: long work of the kernel's own."""
+    if MONITORED:
+        with _unmonitored():
+            yield
+        return
+    former = sys.gettrace()
+    if former is None:
+        yield
+        return
+    import pydevd_tracing
+
+    sys.settrace(None)
+    try:
+        yield
+    finally:
+        pydevd_tracing.SetTrace(former)
 
 
 @contextlib.contextmanager

@@ -11,7 +11,7 @@ from typing import Any
 from ipyext_patches.ledger import Change, Ledger, SetAttribute, Wrap
 from ipyext_patches.ports import Hooks
 from ipyext_patches.spec import Patch, function
-from ipyext_patches.targets.debugger import cut_traceback
+from ipyext_patches.targets.debugger import cut_traceback, untraced
 
 BREAKPOINT = Patch(
     id="stops.breakpoint",
@@ -50,7 +50,10 @@ def changes(ledger: Ledger, hooks: Hooks, main: Any) -> Iterator[Change]:
             if kind is not None and issubclass(kind, KeyboardInterrupt) and hooks.debugging():
                 cut_traceback(traceback)
             hooks.uncaught(sys.exc_info())
-        return wrapped(*args, **kwargs)
+        if not hooks.debugging():
+            return wrapped(*args, **kwargs)
+        with untraced():  # it is slow enough
+            return wrapped(*args, **kwargs)
 
     yield SetAttribute(BREAKPOINT, sys, "breakpointhook", breakpointhook)
     yield Wrap(UNCAUGHT, type(main), "showtraceback", showtraceback, ledger.switch)

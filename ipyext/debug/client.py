@@ -11,7 +11,7 @@ from ipyext.debug.local import is_hidden
 from ipyext.debug.names import Names
 from ipyext.debug.own_breakpoints import OwnBreakpoints
 from ipyext.debug.parties import Message, Party
-from ipyext.debug.session import Session, about
+from ipyext.debug.session import about
 from ipyext.debug.stacks import Frame, Stacks, collect
 from ipyext.debug.views import Breakpoint, Client, Status, Stop, Thread, Variable
 from ipyext.errors import DebuggerError
@@ -40,7 +40,7 @@ class Debugger:
         self._router = engine.debug
         self._server = engine.debug_server
         self._set_stop = set_stop
-        self._session = Session(engine)
+        self._session = engine.debug_session
         self._names = Names(engine)
         self._filters: tuple[str, ...] = ()
         self._breakpoints = OwnBreakpoints(self._session, self._names)

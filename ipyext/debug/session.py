@@ -147,6 +147,17 @@ class Session:
         self._call(begin)
         return self.wait(future, seconds)
 
+    def cancel(self, condition: Callable[[], bool]) -> None:
+        """End all waits for `condition`, whether it holds or not."""
+
+        def end() -> None:
+            for found, future in self._conditions:
+                if found == condition:
+                    future.set_result(None)
+            self._conditions[:] = [entry for entry in self._conditions if entry[0] != condition]
+
+        self._call(end)
+
     def _changed(self) -> None:
         kept = []
         for condition, future in self._conditions:

@@ -20,6 +20,7 @@ from typing import Any
 
 from ipyext.debug.router import DebugRouter
 from ipyext.debug.server import DebugServer
+from ipyext.debug.session import Session
 from ipyext.host import KernelHost
 from ipyext.protocol import content as contents
 from ipyext.protocol.routing import CellLine, cell_body
@@ -73,6 +74,7 @@ class Engine:
         self.helpers = Helpers(self._new_child)
         self.debug = DebugRouter(self)
         self.debug_server = DebugServer(self.debug)
+        self.debug_session = Session(self)
         self.router = Router(
             host,
             self._dispatcher,
@@ -178,6 +180,28 @@ class Engine:
 
     def break_here(self, frame: Any) -> None:
         self.debug.debugpy.break_here(frame)
+
+    def debug_listen(self, host: str, port: int) -> tuple[str, int]:
+        address = self.debug_server.address
+        if address is not None and port in (0, address[1]):
+            return address
+        return self.debug_session.await_in_router(lambda: self.debug_server.open(host, port))
+
+    def debug_wait_for_client(self) -> None:
+        self.debug_session.until(self._somebody_debugs)
+
+    def debug_cancel_wait(self) -> None:
+        self.debug_session.cancel(self._somebody_debugs)
+
+    def debug_client_connected(self) -> bool:
+        return self.debug.used and self.debug_session.in_router(self._somebody_debugs)
+
+    def _somebody_debugs(self) -> bool:
+        return self.debug.on and bool(self.debug.core.attached)
+
+    def debug_this_thread(self) -> None:
+        if self.debug.on:
+            self.debug.debugpy.trace_this_thread()
 
     def main_ended(self) -> None:
         self.exit_guard.main_ended()

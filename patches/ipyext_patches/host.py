@@ -129,6 +129,7 @@ class Host:
         from ipyext_patches.targets import (
             capture,
             cells,
+            debugpy_api,
             figures,
             history,
             ipython,
@@ -168,6 +169,7 @@ class Host:
 
             yield from ipykernel_7.changes(ledger, hooks, stock)
         yield from figures.changes(ledger, hooks)
+        yield from debugpy_api.changes(ledger, hooks)
         self._sigint = sigint = python.Sigint(hooks, stock)
         yield Action(
             python.SIGINT,

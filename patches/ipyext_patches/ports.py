@@ -108,6 +108,21 @@ class Hooks(Protocol):
     def break_here(self, frame: Any) -> None:
         """Stop the calling thread in this frame."""
 
+    def debug_listen(self, host: str, port: int) -> tuple[str, int]:
+        """Open a port for debuggers, unless there is one; returns where it is. Any thread."""
+
+    def debug_wait_for_client(self) -> None:
+        """Wait until somebody debugs, or until `debug_cancel_wait`. Any thread."""
+
+    def debug_cancel_wait(self) -> None:
+        """End such waits. Any thread."""
+
+    def debug_client_connected(self) -> bool:
+        """Whether somebody debugs. Any thread."""
+
+    def debug_this_thread(self) -> None:
+        """The calling thread is to be debugged, too."""
+
     def list_children(self) -> list[str]:
         """Ids of our child subshells. Any thread."""
 

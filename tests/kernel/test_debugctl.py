@@ -362,3 +362,62 @@ def test_unloading_ends_it(kernel: Wire) -> None:
     answer = kernel.execute("debugger.start()")
     assert answer.content["ename"] == "DebuggerError"
     assert "%load_ext ipyext" in answer.content["evalue"]
+
+
+# -- people's own calls of debugpy -----------------------------------------------------------------
+
+
+def test_calls_of_debugpy_mean_our_debugger(kernel: Wire, looping: str, child: str) -> None:
+    def run(code: str) -> str | None:
+        answer = kernel.execute(code, subshell=child)
+        assert answer.status == "ok", answer.content
+        return answer.result
+
+    run("import debugpy")
+    address = run("debugpy.listen(0)")
+    assert run("debugpy.listen(('localhost', 0))") == address
+    assert run("debugpy.is_client_connected()") == "False"
+    run("debugpy.debug_this_thread()")
+    run("debugpy.breakpoint()")  # ignored: nobody debugs
+    refused = kernel.execute("debugpy.connect(5678)", subshell=child)
+    assert "%debugctl listen" in refused.content["evalue"]
+    waiting = kernel.begin("debugpy.wait_for_client()\nprint('attached')", subshell=child)
+    editor = TcpDap(*ast.literal_eval(str(address)))
+    editor.attach()
+    assert kernel.wait(waiting)[0].text() == "begun\nattached\n"
+    assert run("debugpy.is_client_connected()") == "True"
+    run("debugpy.wait_for_client()\ndebugpy.debug_this_thread()")
+    editor.do("configurationDone")
+    stopping = kernel.send_execute("a = 1\ndebugpy.breakpoint()\nb = 2", subshell=child)
+    thread = editor.event("stopped")["threadId"]
+    frame = editor.do("stackTrace", threadId=thread)["stackFrames"][0]
+    assert frame["name"] == "<module>"
+    assert frame["line"] in (2, 3)
+    editor.do("continue", threadId=thread)
+    assert kernel.wait(stopping)[0].status == "ok"
+    editor.do("disconnect")
+    editor.close()
+    shown(kernel, "%debugctl unlisten")
+
+
+def test_a_wait_for_a_client_can_be_interrupted_and_cancelled(kernel: Wire, child: str) -> None:
+    kernel.execute("import debugpy")
+    for end in ("interrupt", "cancel"):
+        waiting = kernel.begin("debugpy.wait_for_client()", subshell=child)
+        if end == "interrupt":
+            kernel.control("interrupt_request", {"subshell_id": child})
+            assert kernel.wait(waiting)[0].content["ename"] == "KeyboardInterrupt"
+        else:
+            # Until it was heard: the wait may only be about to begin.
+            kernel.execute("from ipyext import subshells")
+            kernel.execute("while 'debugger' not in subshells()[1].state: pass")
+            kernel.execute("debugpy.wait_for_client.cancel()")
+            assert kernel.wait(waiting)[0].status == "ok"
+
+
+def test_debugpy_is_given_back(kernel: Wire) -> None:
+    kernel.execute("import debugpy\nfrom debugpy import public_api")
+    same = "[getattr(debugpy, n) is getattr(public_api, n) for n in ('listen', 'connect')]"
+    assert kernel.execute(same).result == "[False, False]"
+    kernel.execute("%unload_ext ipyext")
+    assert kernel.execute(same).result == "[True, True]"

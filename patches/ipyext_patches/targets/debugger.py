@@ -118,8 +118,8 @@ class Debugpy:
             UnsupportedTargetError: this debugpy does not look as expected.
             OSError: nobody listens on the port.
         """
-        import debugpy
         import pydevd
+        from debugpy.server import api
 
         if self._in_use():
             raise DebuggerInUseError
@@ -134,8 +134,9 @@ class Debugpy:
             changes.append(SetAttribute(HELPER, pydevd_tracing, "pydev_monkey", shim))
         self._ledger.apply(changes)
         self._trace_hook = threading.gettrace()
-        debugpy.configure(subProcess=False)
-        debugpy.connect(("127.0.0.1", port), access_token=token)
+        server: Any = api  # `debugpy.connect` may be replaced, see `debugpy_api`
+        server.configure(subProcess=False)
+        server.connect(("127.0.0.1", port), access_token=token)
 
     def connected(self) -> None:
         """It has connected: send what it says at once. Small writes wait 40 ms otherwise."""

@@ -27,6 +27,8 @@ class Debuggee(Protocol):
 
     def connected(self) -> None: ...
 
+    def release(self) -> None: ...
+
     def disconnect(self) -> None: ...
 
 
@@ -56,7 +58,7 @@ class Backend:
         self._on_lost = on_lost
         self._writer: asyncio.StreamWriter | None = None
         self._task: asyncio.Task[None] | None = None
-        self._listening: socket.socket | None = None
+        self._connecting: asyncio.Task[Any] | None = None
 
     def start(self) -> None:
         """Import debugpy and have it connect; `on_connected` or `on_lost` follows."""
@@ -77,7 +79,11 @@ class Backend:
         if task is not None:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
+        connecting, self._connecting = self._connecting, None
         try:
+            if connecting is not None and not connecting.done():
+                self._debuggee.release()
+                await asyncio.wait({connecting}, timeout=_SECONDS)
             await _in_thread(self._debuggee.disconnect, "Debugger end")
         except Exception:
             log.exception("debugpy could not be taken off cleanly")
@@ -96,6 +102,7 @@ class Backend:
             self._debuggee.connect(port, token)
 
         connecting = loop.create_task(_in_thread(connect, "Debugger start"))
+        self._connecting = connecting
         accepting = loop.create_task(self._accept(listening, token))
         try:
             await asyncio.wait({connecting, accepting}, return_when=asyncio.FIRST_COMPLETED)
@@ -112,8 +119,8 @@ class Backend:
         finally:
             listening.close()
         self._debuggee.connected()
-        connecting.add_done_callback(self._connect_returned)
         self._on_connected()
+        connecting.add_done_callback(self._connect_returned)
         why = "The connection to debugpy was closed."
         try:
             await _read(reader, self._on_message)
@@ -122,12 +129,13 @@ class Backend:
         self._on_lost(why)
 
     def _connect_returned(self, task: asyncio.Task[Any]) -> None:
-        if task.cancelled():
-            return
-        if task.exception() is None:
+        if task is not self._connecting or task.cancelled():
+            return  # of a session that was stopped
+        error = task.exception()
+        if error is None:
             self._on_configured()
         else:
-            log.error("debugpy.connect failed", exc_info=task.exception())
+            self._on_lost(f"The debugger could not be started: {_reason(error)}")
 
     async def _accept(
         self, listening: socket.socket, token: str

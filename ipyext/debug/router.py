@@ -20,6 +20,7 @@ from ipyext.debug.local import LocalAnswers
 from ipyext.debug.multiplexer import Multiplexer
 from ipyext.debug.parties import Forward, Linger, Local, Message, Party, Publish, Reply, Stop, Tell
 from ipyext.debug.parties import Start as StartDebugger
+from ipyext.debug.states import Debugger
 from ipyext.debug.stop import DebugStop
 from ipyext.threads.loop_thread import LoopThread
 
@@ -58,7 +59,7 @@ class DebugRouter:
             lambda: self._do(self.core.backend_connected),
             lambda: self._do(self.core.backend_configured),
             self._heard,
-            lambda why: self._do(self.core.backend_lost, why),
+            self._lost,
         )
         self._sessions: dict[str, tuple[Party, int]] = {}
         self._waiting: dict[int, tuple[Message, concurrent.futures.Future[Message]]] = {}
@@ -138,7 +139,7 @@ class DebugRouter:
         try:
             for function in self.on_close:
                 await function()
-            self._do(self.core.backend_lost, "ipyext was unloaded.")
+            self._do(self.core.end, "ipyext was unloaded.")
             others = [task for task in self._tasks if task is not asyncio.current_task()]
             await asyncio.gather(*others, return_exceptions=True)
             for _, future in list(self._waiting.values()):
@@ -298,6 +299,11 @@ class DebugRouter:
         elif isinstance(action, Stop):
             self._spawn(self._stop())
 
+    def _lost(self, why: str) -> None:
+        self._do(self.core.backend_lost, why)
+        if self.core.machine.state is Debugger.OFF:  # it had not begun
+            self._local.after_stop()
+
     async def _stop(self) -> None:
         await self._backend.stop()
         self._local.after_stop()
@@ -305,9 +311,8 @@ class DebugRouter:
         self._do(self.core.backend_stopped)
 
     def _expire(self, party: Party) -> None:
-        lingering = party.lingering
         self._do(self.core.expire, party)
-        if lingering:
+        if party.key not in self.core.parties:
             for session, (found, _) in list(self._sessions.items()):
                 if found is party:
                     del self._sessions[session]

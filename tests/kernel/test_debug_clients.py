@@ -20,7 +20,7 @@ def debugger(kernel: Wire) -> JupyterDap:
 @pytest.fixture
 def other(process: KernelProcess, debugger: JupyterDap) -> JupyterDap:
     """A second client that debugs, with a connection of its own."""
-    found = JupyterDap(process.connect())
+    found = JupyterDap(process.client())
     found.attach()
     return found
 
@@ -75,7 +75,7 @@ def test_late_joiner_sees_the_stop(
     debugger.forget()
     running = kernel.send_execute(CODE)
     thread = debugger.wait_event("stopped")["body"]["threadId"]
-    late = JupyterDap(process.connect())
+    late = JupyterDap(process.client())
     late.attach()
     assert late.wait_event("initialized")
     assert late.wait_event("stopped")["body"]["threadId"] == thread
@@ -91,7 +91,7 @@ def test_late_joiner_sees_the_stop(
 def test_page_reload_while_stopped(
     process: KernelProcess, kernel: Wire, debugger: JupyterDap
 ) -> None:
-    page = process.connect()
+    page = process.client()
     first = JupyterDap(page)
     first.attach()
     debugger.do("disconnect")
@@ -102,7 +102,7 @@ def test_page_reload_while_stopped(
     thread = first.wait_event("stopped")["body"]["threadId"]
     process.clients.remove(page)
     page.close()
-    again = JupyterDap(process.connect())
+    again = JupyterDap(process.client())
     info = again.do("debugInfo")
     assert info["isStarted"]
     assert info["stoppedThreads"] == [thread]
@@ -120,7 +120,7 @@ def test_a_client_that_dies_is_cleaned_up(
     process: KernelProcess, kernel: Wire, debugger: JupyterDap
 ) -> None:
     kernel.execute("import ipyext.extension as e; e.active().engine.debug.linger = 0.0")
-    page = process.connect()
+    page = process.client()
     dying = JupyterDap(page)
     dying.attach()
     dying.set_breakpoints(dying.cell(CODE), 3)

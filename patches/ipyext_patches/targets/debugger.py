@@ -82,6 +82,7 @@ class Debugpy:
         self._py_db: Any = None
         self._trace_hook: Any = None
         self._armed: Any = None
+        self._mine = False
 
     # -- on and off ----------------------------------------------------------------------------
 
@@ -123,6 +124,7 @@ class Debugpy:
 
         if self._in_use():
             raise DebuggerInUseError
+        self._mine = True
         self._hide_kernel_threads()
         import pydevd_tracing
 
@@ -135,8 +137,13 @@ class Debugpy:
         self._ledger.apply(changes)
         self._trace_hook = threading.gettrace()
         server: Any = api  # `debugpy.connect` may be replaced, see `debugpy_api`
-        server.configure(subProcess=False)
-        server.connect(("127.0.0.1", port), access_token=token)
+        try:
+            server.configure(subProcess=False)
+            server.connect(("127.0.0.1", port), access_token=token)
+        except BaseException:
+            self._mine = False
+            self._ledger.revert()
+            raise
 
     def connected(self) -> None:
         """It has connected: send what it says at once. Small writes wait 40 ms otherwise."""
@@ -144,12 +151,20 @@ class Debugpy:
         with contextlib.suppress(AttributeError, OSError):
             self._py_db._client_socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
+    def release(self) -> None:
+        """Let `connect` return, which waits to be configured."""
+        debugger = _global_debugger() if self._mine else None
+        if debugger is not None:
+            debugger.ready_to_run = True
+            debugger._py_db_command_thread_event.set()
+
     def disconnect(self) -> None:
         """Take it off: afterwards nothing is traced and no thread of debugpy is left.
 
-        Takes half a second.
+        Takes half a second. Does nothing unless `connect` was called and found nobody else's.
         """
-        if "pydevd" not in sys.modules:
+        mine, self._mine = self._mine, False
+        if not mine:
             return
         import pydevd
 
@@ -204,10 +219,13 @@ class Debugpy:
             stock.debugpy_initialized = False
 
     def _hide_kernel_threads(self) -> None:
-        names = ("IPythonHistorySavingThread",)
+        names = ("IPythonHistorySavingThread", "ipyext-history")
         kernel = self._stock
         found = [getattr(kernel, name, None) for name in ("iopub_thread", "control_thread")]
         threads = [getattr(thread, "thread", thread) for thread in found if thread is not None]
+        for stream in (sys.stdout, sys.stderr):
+            watcher = getattr(stream, "watch_fd_thread", None)
+            threads += [watcher] * (watcher is not None)
         threads += [t for t in threading.enumerate() if t.name in names]
         threads += [t for t in threading.enumerate() if type(t).__name__ == "Heartbeat"]
         for thread in threads:

@@ -1,0 +1,158 @@
+"""The debugger comes and goes, and leaves nothing behind."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.conftest import LANE
+from tests.dap import JupyterDap
+from tests.wire import Wire
+
+TRACES = """
+import sys, threading
+found = {}
+def look(name):
+    found[name] = sys.gettrace()
+look("main")
+t = threading.Thread(target=look, args=("new",)); t.start(); t.join()
+tools = getattr(sys, "monitoring", None)
+tool = tools and tools.get_tool(tools.DEBUGGER_ID)
+names = sorted(t.name for t in threading.enumerate() if "pydevd" in t.name)
+(found["main"], found["new"], threading.gettrace(), tool, names)
+"""
+NOTHING = "(None, None, None, None, [])"
+CODE = "x = 1\nx = 2\nx = 3"
+
+
+@pytest.fixture
+def debugger(kernel: Wire) -> JupyterDap:
+    return JupyterDap(kernel)
+
+
+def stop_once(kernel: Wire, debugger: JupyterDap, where: str | None = None) -> None:
+    """One whole session with one stop."""
+    debugger.attach()
+    debugger.set_breakpoints(debugger.cell(CODE), 2)
+    debugger.forget()
+    running = kernel.send_execute(CODE, subshell=where)
+    thread = debugger.wait_event("stopped")["body"]["threadId"]
+    debugger.do("continue", threadId=thread)
+    kernel.wait(running)
+    debugger.do("disconnect")
+
+
+def until_off(kernel: Wire, where: str | None = None) -> None:
+    """Wait until the debugger is off altogether."""
+    answer = kernel.execute(
+        "import threading, ipyext.extension as e\n"
+        "from ipyext.debug.states import Debugger\n"
+        "router, off = e.active().engine.debug, threading.Event()\n"
+        "def look():\n"
+        "    if router.core.machine.state is Debugger.OFF: off.set()\n"
+        "router.ask(lambda: router.on_change(look)); router.call(look)\n"
+        "assert off.wait(20)",
+        subshell=where,
+    )
+    assert answer.status == "ok", answer.content
+
+
+def test_nothing_is_traced_before(kernel: Wire, debugger: JupyterDap) -> None:
+    debugger.do("debugInfo")
+    debugger.do("initialize", clientID="jupyterlab")
+    assert kernel.execute(TRACES).result == NOTHING
+
+
+def test_nothing_is_traced_after(kernel: Wire, debugger: JupyterDap, child: str) -> None:
+    for where in (None, child):
+        stop_once(kernel, debugger, where)
+        until_off(kernel)
+        assert kernel.execute(TRACES).result == NOTHING
+        assert kernel.execute(TRACES, subshell=child).result == NOTHING
+
+
+def test_a_running_loop_is_not_traced_after(kernel: Wire, debugger: JupyterDap, child: str) -> None:
+    loops = []
+    for where in (None, child):
+        code = "def endless():\n    n = 0\n    while not go.is_set():\n        n += 1\nendless()"
+        loops.append(kernel.begin(code, subshell=where))
+    debugger.attach()
+    debugger.do("disconnect")
+    other = kernel.create()
+    until_off(kernel, other)
+    found = kernel.execute(
+        "import traceback\n"
+        "traced = lambda f: f is not None and (f.f_trace is not None or traced(f.f_back))\n"
+        "time.sleep(0.2)  # each thread ends its own tracing at its next event\n"
+        "now = sys._current_frames()\n"
+        "loops = [t for t in threading.enumerate() if 'endless' in "
+        "[f.f_code.co_name for f, _ in traceback.walk_stack(now[t.ident])]]\n"
+        "(len(loops), [t for t in loops if traced(now[t.ident])])",
+        subshell=other,
+    )
+    assert found.result == "(2, [])", found.content
+    kernel.execute("go.set()", subshell=other)
+    kernel.wait(*loops)
+    assert kernel.execute(TRACES, subshell=child).result == NOTHING
+    assert kernel.execute(TRACES).result == NOTHING
+
+
+@pytest.mark.skipif(LANE == 5, reason="ipykernel 5 has no debugger to give back")
+def test_stock_debugger_after_unload(kernel: Wire, debugger: JupyterDap) -> None:
+    stop_once(kernel, debugger)
+    assert kernel.execute("%unload_ext ipyext").status == "ok"
+    assert kernel.execute(TRACES).result == NOTHING
+    stock = JupyterDap(kernel)
+    stock.check = lambda message: message
+    stop_once(kernel, stock)
+    kernel.execute("%load_ext ipyext")
+
+
+@pytest.mark.skipif(LANE == 5, reason="ipykernel 5 has no debugger to take over")
+def test_load_while_the_stock_debugger_is_on(stock: Wire) -> None:
+    debugger = JupyterDap(stock)
+    debugger.check = lambda message: message
+    debugger.attach()
+    assert stock.execute("%load_ext ipyext").status == "ok"
+    assert not debugger.do("debugInfo")["isStarted"]
+    stop_once(stock, debugger)
+
+
+def test_leave_while_starting(kernel: Wire, debugger: JupyterDap) -> None:
+    for _ in range(5):
+        debugger.do("initialize", clientID="jupyterlab")
+        attaching = debugger.begin("attach")
+        debugger.do("disconnect")
+        debugger.end(attaching)
+    until_off(kernel)
+    assert kernel.execute(TRACES).result == NOTHING
+    stop_once(kernel, debugger)
+
+
+def test_unload_while_starting(kernel: Wire, debugger: JupyterDap) -> None:
+    debugger.do("initialize", clientID="jupyterlab")
+    attaching = debugger.begin("attach")
+    assert kernel.execute("%unload_ext ipyext").status == "ok"
+    debugger.end(attaching)
+    assert kernel.execute(TRACES).result == NOTHING
+
+
+def test_no_port_is_open(kernel: Wire, debugger: JupyterDap) -> None:
+    ports = (
+        "import psutil\n"
+        "found = psutil.Process().net_connections()\n"
+        "sorted(c.laddr.port for c in found if c.status == 'LISTEN')"
+    )
+    before = kernel.execute(ports).result
+    debugger.attach()
+    assert kernel.execute(ports).result == before
+
+
+def test_cells_are_private(kernel: Wire, debugger: JupyterDap) -> None:
+    path = debugger.cell("secret = 1")
+    found = kernel.execute(
+        f"import os, stat; p = {path!r}\n"
+        "[oct(stat.S_IMODE(os.stat(x).st_mode)) for x in (p, os.path.dirname(p))]"
+    )
+    assert found.result == "['0o600', '0o700']"
+    kernel.execute("%unload_ext ipyext")
+    assert kernel.execute("os.path.exists(p)").result == "False"

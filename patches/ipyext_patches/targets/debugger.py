@@ -290,6 +290,8 @@ class Debugpy:
             frame = frame.f_back
         if frame is not None:
             self._armed = stop_at_next(thread, frame, self._stop_here)
+            if info.pydev_state != STATE_RUN:  # it has stopped meanwhile; once is enough
+                self._disarm()
 
     def _stop_here(self, thread: threading.Thread, frame: FrameType) -> None:
         from _pydevd_bundle.pydevd_comm_constants import CMD_THREAD_SUSPEND

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -13,6 +13,7 @@ from tests.dap import JupyterDap
 from tests.tcp_dap import TcpDap
 from tests.wire import Answer, Wire
 
+Connect = Callable[[str, int], TcpDap]
 LOOP = """\
 def work(n):
     m = n + 1
@@ -53,6 +54,20 @@ def debugging(kernel: Wire, looping: str) -> str:
     """The same with the debugger on."""
     assert "The debugger is on." in shown(kernel, "%debugctl start")
     return looping
+
+
+@pytest.fixture
+def connect() -> Iterator[Connect]:
+    """Connects editors, which hang up at the end of the test."""
+    editors: list[TcpDap] = []
+
+    def connected(host: str, port: int) -> TcpDap:
+        editors.append(TcpDap(host, port))
+        return editors[-1]
+
+    yield connected
+    for editor in editors:
+        editor.close()
 
 
 # -- running ---------------------------------------------------------------------------------------
@@ -250,7 +265,7 @@ def test_each_client_keeps_its_breakpoints(kernel: Wire, looping: str, child: st
     assert f"{looping}:2 in work" in wait_for_stop(kernel)
 
 
-def test_an_editor_on_the_port(kernel: Wire, looping: str, child: str) -> None:
+def test_an_editor_on_the_port(kernel: Wire, looping: str, child: str, connect: Connect) -> None:
     listening = kernel.execute("%debugctl listen")
     text = listening.shown[0]
     host, port = re.search(r"Listening on (\S+):(\d+)\.", text).groups()  # type: ignore[union-attr]
@@ -258,7 +273,7 @@ def test_an_editor_on_the_port(kernel: Wire, looping: str, child: str) -> None:
     assert configuration["connect"] == {"host": host, "port": int(port)}
     for editor in ("nvim-dap", "PyCharm", "Emacs"):
         assert editor in text
-    editor = TcpDap(host, int(port))
+    editor = connect(host, int(port))
     editor.attach()
     assert "vscode" in shown(kernel, "%debugctl clients")
     # The path as any client gets it: from a stack.
@@ -282,13 +297,15 @@ def test_an_editor_on_the_port(kernel: Wire, looping: str, child: str) -> None:
     editor.close()
     assert "No port is open." in shown(kernel, "%debugctl unlisten")
     with pytest.raises(OSError, match="refused"):
-        TcpDap(host, int(port))
+        connect(host, int(port))
 
 
-def test_an_editor_that_hangs_up_leaves_nothing(kernel: Wire, looping: str, child: str) -> None:
+def test_an_editor_that_hangs_up_leaves_nothing(
+    kernel: Wire, looping: str, child: str, connect: Connect
+) -> None:
     text = shown(kernel, "%debugctl listen")
     host, port = re.search(r"Listening on (\S+):(\d+)\.", text).groups()  # type: ignore[union-attr]
-    editor = TcpDap(host, int(port))
+    editor = connect(host, int(port))
     editor.attach()
     editor.do("setFunctionBreakpoints", breakpoints=[{"name": "work"}])
     editor.do("configurationDone")
@@ -367,7 +384,9 @@ def test_unloading_ends_it(kernel: Wire) -> None:
 # -- people's own calls of debugpy -----------------------------------------------------------------
 
 
-def test_calls_of_debugpy_mean_our_debugger(kernel: Wire, looping: str, child: str) -> None:
+def test_calls_of_debugpy_mean_our_debugger(
+    kernel: Wire, looping: str, child: str, connect: Connect
+) -> None:
     def run(code: str) -> str | None:
         answer = kernel.execute(code, subshell=child)
         assert answer.status == "ok", answer.content
@@ -382,7 +401,7 @@ def test_calls_of_debugpy_mean_our_debugger(kernel: Wire, looping: str, child: s
     refused = kernel.execute("debugpy.connect(5678)", subshell=child)
     assert "%debugctl listen" in refused.content["evalue"]
     waiting = kernel.begin("debugpy.wait_for_client()\nprint('attached')", subshell=child)
-    editor = TcpDap(*ast.literal_eval(str(address)))
+    editor = connect(*ast.literal_eval(str(address)))
     editor.attach()
     assert kernel.wait(waiting)[0].text() == "begun\nattached\n"
     assert run("debugpy.is_client_connected()") == "True"

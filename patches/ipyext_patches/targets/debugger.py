@@ -99,12 +99,14 @@ class Debugpy:
         """
         if "debugpy.server.api" in sys.modules:
             return
+        hook = sys.breakpointhook  # debugpy sets its own
         quiet = _QUIET not in os.environ
         if quiet:  # it would print a warning about frozen modules under some cell
             os.environ[_QUIET] = "1"
         try:
             import debugpy.server.api  # noqa: F401
         finally:
+            sys.breakpointhook = hook
             if quiet:
                 os.environ.pop(_QUIET, None)
 

@@ -32,16 +32,18 @@ UNCAUGHT = Patch(
 
 def changes(ledger: Ledger, hooks: Hooks, main: Any) -> Iterator[Change]:
     """Have both ask the debugger first."""
-    former = sys.breakpointhook
+    former: Any = sys.breakpointhook
+    # debugpy's own, which ipykernel 6 and 7 import, does nothing as long as nobody debugs.
+    plain = former is sys.__breakpointhook__ or former.__module__.startswith("debugpy")
 
     def breakpointhook(*args: Any, **kwargs: Any) -> Any:
-        if not ledger.switch.on or former is not sys.__breakpointhook__:
+        if not ledger.switch.on or not plain:
             return former(*args, **kwargs)
         frame = sys._getframe(1)
         if hooks.debugging():
             return hooks.break_here(frame)
         if os.environ.get("PYTHONBREAKPOINT"):
-            return former(*args, **kwargs)
+            return sys.__breakpointhook__(*args, **kwargs)
         return pdb.Pdb().set_trace(frame)
 
     def showtraceback(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:

@@ -1,0 +1,86 @@
+"""breakpoint(), pdb.set_trace(), %debug and %pdb in the cells of every shell."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.dap import JupyterDap
+from tests.wire import Answer, Wire
+
+FUNCTION = "def f(n):\n    breakpoint()\n    return n + 1\nf(5)"
+
+
+@pytest.fixture(params=["main", "child"])
+def where(request: pytest.FixtureRequest, kernel: Wire) -> str | None:
+    return kernel.create() if request.param == "child" else None
+
+
+def talk(kernel: Wire, code: str, lines: list[str], where: str | None) -> Answer:
+    """Run a cell and answer its prompts."""
+    running = kernel.send_execute(code, subshell=where, allow_stdin=True)
+    for line in lines:
+        (asked,) = kernel.wait_for_input()
+        assert "db" in asked["content"]["prompt"]  # (Pdb) or ipdb>
+        kernel.answer_input(asked, line)
+    return kernel.wait(running)[0]
+
+
+def test_breakpoint_without_the_debugger(kernel: Wire, where: str | None) -> None:
+    answer = talk(kernel, FUNCTION, ["p n * 100", "c"], where)
+    assert "500" in answer.text()
+    assert answer.result == "6"
+
+
+def test_breakpoint_nobody_can_answer(kernel: Wire, where: str | None) -> None:
+    answer = kernel.execute(FUNCTION, subshell=where)
+    assert answer.content["ename"] == "StdinNotImplementedError"
+    assert kernel.execute("1 + 1", subshell=where).result == "2"
+
+
+def test_breakpoint_with_the_debugger(kernel: Wire, where: str | None) -> None:
+    debugger = JupyterDap(kernel)
+    debugger.attach()
+    debugger.forget()
+    running = kernel.send_execute(FUNCTION, subshell=where)
+    thread = debugger.wait_event("stopped")["body"]["threadId"]
+    top = debugger.frames(thread)[0]
+    assert (top["name"], top["source"]["path"]) == ("f", debugger.cell(FUNCTION))
+    assert debugger.locals(top["id"])["n"] == "5"
+    debugger.do("continue", threadId=thread)
+    assert kernel.wait(running)[0].result == "6"
+    debugger.do("disconnect")
+
+
+def test_breakpoint_switched_off(kernel: Wire, where: str | None) -> None:
+    kernel.execute("import os; os.environ['PYTHONBREAKPOINT'] = '0'")
+    assert kernel.execute(FUNCTION, subshell=where).result == "6"
+    kernel.execute("del os.environ['PYTHONBREAKPOINT']")
+
+
+def test_set_trace(kernel: Wire, where: str | None) -> None:
+    code = FUNCTION.replace("breakpoint()", "import pdb; pdb.set_trace()")
+    answer = talk(kernel, code, ["p n * 100", "c"], where)
+    assert "500" in answer.text()
+    assert answer.result == "6"
+
+
+def test_debug_magic(kernel: Wire, where: str | None) -> None:
+    kernel.execute("def g(n):\n    return n / 0\ng(7)", subshell=where)
+    assert "700" in talk(kernel, "%debug", ["p n * 100", "q"], where).text()
+
+
+def test_pdb_magic(kernel: Wire, where: str | None) -> None:
+    kernel.execute("%pdb on", subshell=where)
+    answer = talk(kernel, "def g(n):\n    return n / 0\ng(7)", ["p n * 100", "q"], where)
+    assert "700" in answer.text()
+    kernel.execute("%pdb off", subshell=where)
+    assert kernel.execute("1 / 0", subshell=where).content["ename"] == "ZeroDivisionError"
+
+
+def test_another_hook_is_left_alone(stock: Wire) -> None:
+    stock.execute("import sys\ndef mine(*a): print('mine')\nsys.breakpointhook = mine")
+    stock.execute("%load_ext ipyext")
+    assert stock.execute("breakpoint()").text() == "mine\n"
+    stock.execute("%unload_ext ipyext")
+    assert stock.execute("sys.breakpointhook is mine").result == "True"
+    stock.execute("sys.breakpointhook = sys.__breakpointhook__")

@@ -9,13 +9,13 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Any
 
 from ipyext_patches import versions
+from ipyext_patches.cell_files import SEED, BlankLines, CellFiles
+from ipyext_patches.cell_files import folder as cell_folder
 from ipyext_patches.errors import NotAKernelError, UnsupportedTargetError
 from ipyext_patches.ledger import Action, Change, Ledger, SetAttribute, SetItem
 from ipyext_patches.loops import LoopCalls, call_soon
 from ipyext_patches.ports import Context, Frames, Hooks, LoopPort, Message
 from ipyext_patches.spec import ITEM, Patch, PatchReport
-from ipyext_patches.targets.cells import SEED, BlankLines, CellFiles
-from ipyext_patches.targets.cells import folder as cell_folder
 
 MAGICS = Patch(
     id="magics.tables",

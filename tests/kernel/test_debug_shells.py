@@ -261,3 +261,27 @@ def test_inspect_without_a_stop(kernel: Wire, debugger: JupyterDap) -> None:
     modules = debugger.do("modules", startModule=2, moduleCount=3)
     assert len(modules["modules"]) == 3
     assert modules["totalModules"] > 100
+
+
+def test_raised(kernel: Wire, debugger: JupyterDap, where: str | None) -> None:
+    debugger.do("setExceptionBreakpoints", filters=["raised"])
+    code = "def look(d):\n    return d['b']\ntry:\n    look({})\nexcept KeyError:\n    pass\n'end'"
+    debugger.cell(code)
+    debugger.forget()
+    running = kernel.send_execute(code, subshell=where)
+    stops = 0
+    while not kernel.answers[running].idle:
+        count = stops + 1
+        kernel.until(
+            lambda: len(debugger.events("stopped")) >= count or kernel.answers[running].idle,  # noqa: B023
+            what="a stop or the end",
+        )
+        found = debugger.events("stopped")[stops:]
+        if found:
+            stops += 1
+            body = found[0]["body"]
+            assert body["reason"] == "exception"
+            assert debugger.frames(body["threadId"])[-1]["source"]["path"] == debugger.cell(code)
+            debugger.do("continue", threadId=body["threadId"])
+    assert stops >= 1
+    assert kernel.wait(running)[0].result == "'end'"

@@ -1,19 +1,12 @@
-"""Cells as files: under which name a cell was compiled, and its text there for debuggers."""
+"""IPython's compiler: the names of cells, and the code of `%%time`."""
 
 from __future__ import annotations
 
 import ast
-import contextlib
-import linecache
-import os
-import stat
-import sys
-import tempfile
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
-from ipyext_patches.errors import CellFolderError
+from ipyext_patches.cell_files import path_of
 from ipyext_patches.ledger import Change, Ledger, SetAttribute, Wrap
 from ipyext_patches.ports import Hooks
 from ipyext_patches.spec import Patch, function
@@ -34,109 +27,7 @@ TIMED = Patch(
     why="Breakpoints in them are never hit: they are compiled as '<timed exec>'.",
     upstream="IPython/core/magics/execution.py time, timeit",
 )
-SEED = 0xC70F6907
-_ENDS = ("", "\n", "\n\n")
 _TIMED = ("<timed exec>", "<timed eval>", "<magic-timeit>")
-
-
-def murmur2(text: str, seed: int = SEED) -> int:
-    """The hash in the names of cells, the one that front ends compute as well.
-
-    MurmurHash2, 32 bit, by Austin Appleby (public domain), of the UTF-8 text.
-    """
-    data = text.encode("utf-8", "surrogatepass")
-    mask, factor = 0xFFFFFFFF, 0x5BD1E995
-    found = (seed ^ len(data)) & mask
-    whole = len(data) - len(data) % 4
-    for start in range(0, whole, 4):
-        part = int.from_bytes(data[start : start + 4], "little") * factor & mask
-        part = (part ^ part >> 24) * factor & mask
-        found = (found * factor & mask) ^ part
-    if whole < len(data):
-        found = (found ^ int.from_bytes(data[whole:], "little")) * factor & mask
-    found = (found ^ found >> 13) * factor & mask
-    return found ^ found >> 15
-
-
-def folder() -> str:
-    """Where the cells of this process are, as ipykernel 6 and 7 name it."""
-    compiler = sys.modules.get("ipykernel.compiler")
-    if compiler is not None:
-        return str(compiler.get_tmp_directory())
-    return os.path.join(os.path.realpath(tempfile.gettempdir()), f"ipykernel_{os.getpid()}")
-
-
-def path_of(code: str) -> str:
-    """The file that a cell with this text is compiled as."""
-    compiler = sys.modules.get("ipykernel.compiler")
-    if compiler is not None:
-        return str(compiler.get_file_name(code))
-    return os.environ.get("IPYKERNEL_CELL_NAME") or os.path.join(folder(), f"{murmur2(code)}.py")
-
-
-class CellFiles:
-    """Writes cells, for this user's eyes only. Any thread."""
-
-    def __init__(self) -> None:
-        self._written: set[str] = set()
-
-    def as_compiled(self, code: str) -> str:
-        """A cell's text as it was compiled, which history keeps without the newlines at its end."""
-        for end in _ENDS:
-            if path_of(code + end) in linecache.cache:  # IPython puts all cells there
-                return code + end
-        return code
-
-    def number_of(self, main: Any, code: str) -> int | None:
-        """The execution count with which a cell of that text was compiled last, if that is known.
-
-        All shells count there, so it may be that of another one that ran the same text.
-        """
-        numbers = getattr(main.compile, "_filename_map", {})  # IPython 8 on
-        found = numbers.get(path_of(self.as_compiled(code)))
-        return found if isinstance(found, int) else None
-
-    def write(self, code: str) -> str:
-        """Write a cell to its file, mode 0600, and return the path.
-
-        Raises:
-            CellFolderError: the folder is somebody else's, or cannot be written to.
-        """
-        path = path_of(code)
-        if path in self._written and os.path.exists(path):
-            return path
-        try:
-            _make_private(os.path.dirname(path))
-            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-            with open(handle, "w", encoding="utf-8", errors="surrogatepass", newline="") as file:
-                if hasattr(os, "fchmod"):
-                    os.fchmod(handle, 0o600)
-                file.write(code)
-        except OSError as error:
-            raise CellFolderError(os.path.dirname(path), str(error)) from error
-        self._written.add(path)
-        return path
-
-    def remove(self) -> None:
-        """Remove what was written, and the folder if it is empty then."""
-        for path in self._written:
-            with contextlib.suppress(OSError):
-                os.unlink(path)
-        for parent in {os.path.dirname(path) for path in self._written}:
-            with contextlib.suppress(OSError):
-                os.rmdir(parent)
-        self._written.clear()
-
-
-def _make_private(name: str) -> None:
-    Path(name).mkdir(mode=0o700, parents=True, exist_ok=True)
-    if not hasattr(os, "getuid"):
-        return
-    found = os.lstat(name)
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
-        raise CellFolderError(name, "it belongs to another user")
-    if stat.S_IMODE(found.st_mode) & 0o077 and os.path.basename(name).startswith("ipykernel_"):
-        os.chmod(name, 0o700)
 
 
 def changes(ledger: Ledger, hooks: Hooks, main: Any, lane: int) -> Iterator[Change]:
@@ -180,27 +71,3 @@ def _lines_before_body(cell: str) -> int:
         if line.strip():
             return 0
     return 0
-
-
-class BlankLines:
-    """Keeps the blank lines at the start of cells while the debugger is on: lines must match."""
-
-    def __init__(self, main: Any) -> None:
-        self._manager = main.input_transformer_manager
-        self._removed: list[tuple[int, Callable[..., Any]]] = []
-
-    def keep(self) -> None:
-        """From the next cell on. Any thread."""
-        from IPython.core.inputtransformer2 import leading_empty_lines
-
-        transforms = self._manager.cleanup_transforms
-        if leading_empty_lines in transforms:
-            at = transforms.index(leading_empty_lines)
-            self._removed.append((at, transforms.pop(at)))
-
-    def drop(self) -> None:
-        """As IPython does again. Any thread."""
-        while self._removed:
-            at, transform = self._removed.pop()
-            if transform not in self._manager.cleanup_transforms:
-                self._manager.cleanup_transforms.insert(at, transform)

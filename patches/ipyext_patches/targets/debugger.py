@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Any
 
+from ipyext_patches.cell_files import folder
 from ipyext_patches.errors import DebuggerInUseError
 from ipyext_patches.ledger import Change, Ledger, SetAttribute, Wrap
 from ipyext_patches.ports import Hooks
@@ -55,6 +56,7 @@ _INTERNAL = (
     "asyncio",
     "debugpy",
 )
+_KERNELS = ("ipykernel", "ipyext", "ipyext_patches")
 _INTERNAL_FILES = ("threading", "contextlib", "runpy", "codeop", "selectors", "queue")
 # From here on pydevd uses sys.monitoring, which is not a matter of single threads.
 MONITORED = sys.version_info >= (3, 12)
@@ -235,6 +237,10 @@ class Debugpy:
 
     def _suspend(self, wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
         self._disarm()
+        thread, frame, event = args[:3]
+        if event == "exception" and not _in_a_cell(frame):
+            self.resume(thread)  # raised and handled in the kernel's own work
+            return None
         with self._hooks.suspended(threading.current_thread()):
             return wrapped(*args, **kwargs)
 
@@ -467,6 +473,18 @@ def cut_traceback(traceback: Any) -> None:
             traceback.tb_next = None
             return
         traceback = after
+
+
+def _in_a_cell(frame: FrameType | None) -> bool:
+    """Whether code of a cell, or a thread that people have started, is below on the stack."""
+    prefixes = (folder(), "<ipython-input")
+    kernels = False
+    while frame is not None:
+        if frame.f_code.co_filename.startswith(prefixes):
+            return True
+        kernels = kernels or frame.f_globals.get("__name__", "").split(".")[0] in _KERNELS
+        frame = frame.f_back
+    return not kernels
 
 
 def _is_debuggers(frame: FrameType) -> bool:

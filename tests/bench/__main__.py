@@ -1,6 +1,6 @@
 """Side by side with the stock kernel of the same environment: a table, and a plot if asked for.
 
-    python -m tests.bench [--rounds N] [--plot FILE] [--json FILE]
+    python -m tests.bench [--rounds N] [--plot FILE] [--json FILE] [--debugger]
 
 Both kernels run at the same time and take turns request by request, so that a noisy machine is
 equally noisy for both. Quote medians and ratios of one run. Nothing is asserted here.
@@ -23,6 +23,7 @@ from jupyter_client.kernelspec import NATIVE_KERNEL_NAME
 from jupyter_client.manager import KernelManager
 from tabulate import tabulate
 
+from tests.bench import debugger
 from tests.wire import KernelProcess, Wire
 
 LOOP = "stop = False\nwhile not stop: pass"
@@ -241,42 +242,54 @@ def plot(sides: list[Side], path: str) -> None:
     figure.savefig(path, dpi=120)
 
 
+def everything_else(sides: list[Side], rounds: int) -> list[dict[str, float]]:
+    """All but the debugger; returns the footprint of each side's children."""
+    for index in range(rounds + 10):
+        for side in sides:
+            idle_main(side, index)
+        if index == 9:  # warmed up
+            for side in sides:
+                side.times.clear()
+    for _ in range(7):
+        for side in sides:
+            loop_speed(side)
+            contended_speed(side)
+    for side in sides:
+        if side.subshells:
+            side.child = side.wire.create()
+            side.wire.execute("1", subshell=side.child)
+    for side in sides:
+        if side.name == "stock" and version("ipykernel").startswith("5."):
+            continue  # no control thread: it would answer when the loop ends
+        loop = side.wire.send_execute(LOOP)
+        side.wire.until(lambda s=side, i=loop: "busy" in s.wire.answers[i].states)
+        for _ in range(rounds // 2):
+            busy_main(side, 0)
+        side.process.signal()
+        side.wire.wait(loop)
+    for _ in range(INTERRUPTS):
+        for side in sides:
+            interrupts(side)
+    restarts(sides)
+    return [footprint(side) for side in sides]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=200, help="measurements of each kind")
     parser.add_argument("--plot", metavar="FILE", help="also draw the table")
     parser.add_argument("--json", metavar="FILE", help="also write the medians")
+    parser.add_argument("--debugger", action="store_true", help="measure nothing but the debugger")
     options = parser.parse_args()
     sides = [start("stock"), start("ipyext", "--ext", "ipyext")]
     try:
-        for index in range(options.rounds + 10):
-            for side in sides:
-                idle_main(side, index)
-            if index == 9:  # warmed up
-                for side in sides:
-                    side.times.clear()
-        for _ in range(7):
-            for side in sides:
-                loop_speed(side)
-                contended_speed(side)
-        for side in sides:
-            if side.subshells:
-                side.child = side.wire.create()
-                side.wire.execute("1", subshell=side.child)
-        for side in sides:
-            if side.name == "stock" and version("ipykernel").startswith("5."):
-                continue  # no control thread: it would answer when the loop ends
-            loop = side.wire.send_execute(LOOP)
-            side.wire.until(lambda s=side, i=loop: "busy" in s.wire.answers[i].states)
-            for _ in range(options.rounds // 2):
-                busy_main(side, 0)
-            side.process.signal()
-            side.wire.wait(loop)
-        for _ in range(INTERRUPTS):
-            for side in sides:
-                interrupts(side)
-        restarts(sides)
-        prints = [footprint(side) for side in sides]
+        if options.debugger:
+            prints: list[dict[str, float]] = [{}, {}]
+            old = version("ipykernel").startswith("5.")
+            debugger.measure(sides[0], has_debugger=not old, busy_start=False)
+            debugger.measure(sides[1], has_debugger=True, busy_start=True)
+        else:
+            prints = everything_else(sides, options.rounds)
     finally:
         for side in sides:
             side.process.close()

@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+from typing import Any
+
+from docutils import nodes
+from docutils.parsers.rst import Directive
+
 from ipyext import __version__
+
+sys.path.insert(0, str(Path(__file__).parent))
+import states
 
 project = "ipyext"
 author = "The ipyext developers"
@@ -20,3 +30,20 @@ autodoc_member_order = "bysource"
 autodoc_typehints_format = "short"
 myst_heading_anchors = 3
 myst_enable_extensions = ["deflist"]
+# A fence with the language `mermaid`, which GitHub draws by itself, is the directive below.
+myst_fence_as_directive = ["mermaid"]
+
+
+class Drawing(Directive):
+    """A state diagram in Mermaid, drawn."""
+
+    has_content = True
+
+    def run(self) -> list[Any]:
+        """The drawing; an error if a state has no place in it."""
+        return [nodes.raw("", states.svg("\n".join(self.content)), format="html")]
+
+
+def setup(app: Any) -> None:
+    """Called by Sphinx."""
+    app.add_directive("mermaid", Drawing)

@@ -1,4 +1,4 @@
-"""patches/README.md lists the patches that there are."""
+"""Pages that are written by programs are up to date."""
 
 from __future__ import annotations
 
@@ -6,14 +6,26 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parent.parent.parent
 
 
-def test_the_catalogue_is_up_to_date() -> None:
+@pytest.mark.parametrize("program", ["catalogue", "states"])
+def test_written_pages_are_up_to_date(program: str) -> None:
     found = subprocess.run(
-        [sys.executable, str(ROOT / "docs" / "catalogue.py"), "--check"],
+        [sys.executable, str(ROOT / "docs" / f"{program}.py"), "--check"],
         capture_output=True,
         text=True,
         timeout=60,
     )
     assert found.returncode == 0, found.stderr
+
+
+def test_every_state_is_drawn() -> None:
+    code = "import states; print(*map(states.svg, states.MACHINES.values()))"
+    found = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT / "docs", timeout=60
+    )
+    assert found.returncode == 0, found.stderr
+    assert found.stdout.count("<svg") == 2

@@ -10,6 +10,7 @@ import pytest
 import ipyext
 from ipyext.config import IPyExt
 from ipyext.magics.arguments import ACTIONS
+from ipyext.magics.debugctl_arguments import ACTIONS as DEBUG_ACTIONS
 
 ROOT = Path(__file__).parent.parent.parent
 REFERENCE = (ROOT / "docs" / "reference.md").read_text()
@@ -18,6 +19,11 @@ REFERENCE = (ROOT / "docs" / "reference.md").read_text()
 @pytest.mark.parametrize("action", [action for action in ACTIONS if action != "list"])
 def test_actions_of_the_magic(action: str) -> None:
     assert f"`%subshell {action}" in REFERENCE
+
+
+@pytest.mark.parametrize("action", [action for action in DEBUG_ACTIONS if action != "status"])
+def test_actions_of_debugctl(action: str) -> None:
+    assert re.search(rf"`(%debugctl )?{action}\b", REFERENCE)
 
 
 @pytest.mark.parametrize("setting", IPyExt.class_own_traits(config=True))

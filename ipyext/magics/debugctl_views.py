@@ -6,9 +6,6 @@ import html
 from collections.abc import Callable
 
 from IPython.display import display
-from pygments import highlight
-from pygments.formatters import HtmlFormatter
-from pygments.lexers import PythonLexer
 
 from ipyext.debug.stacks import Frame
 from ipyext.debug.views import Stop
@@ -67,6 +64,11 @@ def source_html(lines: list[str], line: int) -> str:
     """The same in colour."""
     shown = [html.escape(one.rstrip("\r\n")) for one in lines]
     if 0 < len(lines) <= _MOST:
+        # Here, because kernels that never debug would wait for them when they start.
+        from pygments import highlight
+        from pygments.formatters import HtmlFormatter
+        from pygments.lexers import PythonLexer
+
         lexer = PythonLexer(stripnl=False, ensurenl=False)
         formatter = HtmlFormatter(nowrap=True, noclasses=True)
         coloured = str(highlight("".join(lines), lexer, formatter)).split("\n")

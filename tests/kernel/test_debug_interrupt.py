@@ -93,7 +93,8 @@ def test_async_cell(kernel: Wire, debugger: JupyterDap, where: str | None) -> No
     assert kernel.wait(running)[0].content["ename"] == "KeyboardInterrupt"
 
 
-def test_shutdown_while_stopped(start_kernel: Callable[..., KernelProcess]) -> None:
+@pytest.mark.parametrize("restart", [False, True], ids=["shutdown", "restart"])
+def test_shutdown_while_stopped(start_kernel: Callable[..., KernelProcess], restart: bool) -> None:
     process = start_kernel()
     kernel = process.client()
     kernel.execute("%load_ext ipyext")
@@ -101,7 +102,7 @@ def test_shutdown_while_stopped(start_kernel: Callable[..., KernelProcess]) -> N
     debugger.attach()
     stop_in(kernel, debugger, None)
     stop_in(kernel, debugger, kernel.create())
-    assert kernel.control("shutdown_request", {"restart": False})["status"] == "ok"
+    assert kernel.control("shutdown_request", {"restart": restart})["status"] == "ok"
     assert process.gone_within(2.0)
 
 

@@ -18,7 +18,7 @@ from typing import Any
 
 from ipyext_patches.cell_files import folder
 from ipyext_patches.errors import DebuggerInUseError
-from ipyext_patches.ledger import Change, Ledger, SetAttribute, Wrap
+from ipyext_patches.ledger import MISSING, Action, Change, Ledger, SetAttribute, Wrap
 from ipyext_patches.ports import Hooks
 from ipyext_patches.spec import Patch, function
 from ipyext_patches.targets.instructions import stop_at_next
@@ -32,6 +32,13 @@ SUSPEND = Patch(
     shape=function("thread", "frame", "event", "arg"),
 )
 
+MARKS = Patch(
+    id="debugger.kernel-threads",
+    target="pydev_do_not_trace and is_pydev_daemon_thread of the kernel's own threads",
+    what="While the debugger is on, it neither shows nor stops them.",
+    why="ipykernel 5 marks none; a kernel whose iopub thread is stopped says nothing any more.",
+    upstream="ipykernel/control.py, iostream.py (6.0 on)",
+)
 HELPER = Patch(
     id="debugger.helper-threads",
     target="pydevd_tracing.pydev_monkey",
@@ -63,12 +70,6 @@ MONITORED = sys.version_info >= (3, 12)
 _QUIET = "PYDEVD_DISABLE_FILE_VALIDATION"
 
 
-def hide_thread(thread: Any) -> None:
-    """Have debuggers leave a thread alone: it is the kernel's, not the person's."""
-    thread.pydev_do_not_trace = True
-    thread.is_pydev_daemon_thread = True
-
-
 class Debugpy:
     """The debugger of this process. Any thread, unless a method says otherwise.
 
@@ -85,6 +86,7 @@ class Debugpy:
         self._trace_hook: Any = None
         self._armed: Any = None
         self._mine = False
+        self._children = True
 
     # -- on and off ----------------------------------------------------------------------------
 
@@ -129,11 +131,12 @@ class Debugpy:
         if self._in_use():
             raise DebuggerInUseError
         self._mine = True
-        self._hide_kernel_threads()
         import pydevd_tracing
 
+        marks = _Marks(self._kernel_threads())
         changes: list[Change] = [
-            Wrap(SUSPEND, pydevd.PyDB, "do_wait_suspend", self._suspend, self._ledger.switch)
+            Action(MARKS, marks.put, marks.take_back),
+            Wrap(SUSPEND, pydevd.PyDB, "do_wait_suspend", self._suspend, self._ledger.switch),
         ]
         if not MONITORED:
             shim = _NoThreads(pydevd_tracing.pydev_monkey)
@@ -142,6 +145,7 @@ class Debugpy:
         self._trace_hook = threading.gettrace()
         server: Any = api  # `debugpy.connect` may be replaced, see `debugpy_api`
         try:
+            self._children = server._config["subProcess"]
             server.configure(subProcess=False)
             server.connect(("127.0.0.1", port), access_token=token)
         except BaseException:
@@ -181,6 +185,7 @@ class Debugpy:
             self._ledger.revert()
             self._py_db = None
         threading.settrace(self._trace_hook)
+        sys.modules["debugpy.server.api"]._config["subProcess"] = self._children
         if not MONITORED:
             _untrace(threads)
         self._forget_stock()
@@ -222,7 +227,7 @@ class Debugpy:
         if stock is not None:
             stock.debugpy_initialized = False
 
-    def _hide_kernel_threads(self) -> None:
+    def _kernel_threads(self) -> list[Any]:
         names = ("IPythonHistorySavingThread", "ipyext-history")
         kernel = self._stock
         found = [getattr(kernel, name, None) for name in ("iopub_thread", "control_thread")]
@@ -232,8 +237,7 @@ class Debugpy:
             threads += [watcher] * (watcher is not None)
         threads += [t for t in threading.enumerate() if t.name in names]
         threads += [t for t in threading.enumerate() if type(t).__name__ == "Heartbeat"]
-        for thread in threads:
-            hide_thread(thread)
+        return threads
 
     def _suspend(self, wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
         self._disarm()
@@ -376,6 +380,29 @@ class Debugpy:
     def explorer(self, namespace: dict[str, Any]) -> Explorer:
         """The variables of a namespace, as the debugger shows them. After `load`."""
         return Explorer(namespace)
+
+
+class _Marks:
+    """debugpy's marks for threads that it is to leave alone: the kernel's, not the person's."""
+
+    NAMES = ("pydev_do_not_trace", "is_pydev_daemon_thread")
+
+    def __init__(self, threads: list[Any]) -> None:
+        self._threads = threads
+        self._former: list[tuple[Any, str, Any]] = []
+
+    def put(self) -> None:
+        for thread in self._threads:
+            for name in self.NAMES:
+                self._former.append((thread, name, vars(thread).get(name, MISSING)))
+                setattr(thread, name, True)
+
+    def take_back(self) -> None:
+        for thread, name, value in reversed(self._former):
+            if value is MISSING:
+                delattr(thread, name)
+            else:
+                setattr(thread, name, value)
 
 
 class _NoThreads:

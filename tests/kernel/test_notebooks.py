@@ -15,6 +15,28 @@ NOTEBOOKS = sorted((Path(__file__).parent.parent.parent / "notebooks").glob("*.i
 
 # Text that must be in what a cell gives, by notebook and id of the cell.
 EXPECTED: dict[str, dict[str, list[str]]] = {
+    "debugging": {
+        "look": ["worker: ", "(subshell-worker)"],
+        "start": ["The debugger is on."],
+        "pause": ["worker has stopped: pause", "->"],
+        "still": ["0"],
+        "locals": ["place", "seed", "steps"],
+        "eval": ["True, True"],
+        "break": ["Breakpoint 1 at step.", "worker goes on."],
+        "wait": ["worker is in step"],
+        "where": ["worker has stopped: function breakpoint", "def step(place, seed):", "stack:"],
+        "holds": ["True"],
+        "finish": ["worker has stopped: step"],
+        "go-on": ["Removed 1 breakpoint.", "worker goes on.", "\nat ", "True"],
+        "editor": ["'main', 'subshell worker'"],
+        "who": ["TCP", "notebook", "this kernel"],
+        "editor-breaks": ["'worker'"],
+        "editor-leaves": ["[('step', 'at {place}')]"],
+        "stop": ["The debugger is off: nothing is traced.", "No port is open."],
+        "goes-on": ["True"],
+        "end": ["'done'"],
+        "status": ["off", "no port"],
+    },
     "subshells": {
         "thread": ["'subshell-look'"],
         "data": ["3"],

@@ -351,7 +351,7 @@ class Host:
 
     def internal_paths(self) -> list[str]:
         """Where code is that nobody debugs. Any thread."""
-        from ipyext_patches.targets.debugger import internal_paths
+        from ipyext_patches.targets.visible import internal_paths
 
         return internal_paths()
 

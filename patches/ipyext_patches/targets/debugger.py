@@ -6,22 +6,29 @@ Nothing of debugpy is imported before the debugger is first used.
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import importlib.util
 import os
 import socket
 import sys
 import threading
-from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Any
 
-from ipyext_patches.cell_files import folder
 from ipyext_patches.errors import DebuggerInUseError
 from ipyext_patches.ledger import MISSING, Action, Change, Ledger, SetAttribute, Wrap
 from ipyext_patches.ports import Hooks
 from ipyext_patches.spec import Patch, function
+from ipyext_patches.targets.explorer import Explorer
 from ipyext_patches.targets.instructions import stop_at_next
+from ipyext_patches.targets.tracing import (
+    MONITORED,
+    NoThreads,
+    clear_monitoring,
+    expect_stop,
+    unmonitored,
+    untrace,
+)
+from ipyext_patches.targets.visible import in_a_cell, internal_paths
 
 SUSPEND = Patch(
     id="debugger.suspend",
@@ -48,25 +55,6 @@ HELPER = Patch(
     upstream="pydevd_tracing.py set_trace_to_threads",
 )
 
-# Their frames are never shown, and stepping goes through them.
-_INTERNAL = (
-    "IPython",
-    "ipykernel",
-    "ipyext",
-    "ipyext_patches",
-    "tornado",
-    "traitlets",
-    "jupyter_client",
-    "zmq",
-    "wrapt",
-    "decorator",
-    "asyncio",
-    "debugpy",
-)
-_KERNELS = ("ipykernel", "ipyext", "ipyext_patches")
-_INTERNAL_FILES = ("threading", "contextlib", "runpy", "codeop", "selectors", "queue")
-# From here on pydevd uses sys.monitoring, which is not a matter of single threads.
-MONITORED = sys.version_info >= (3, 12)
 _QUIET = "PYDEVD_DISABLE_FILE_VALIDATION"
 
 
@@ -139,7 +127,7 @@ class Debugpy:
             Wrap(SUSPEND, pydevd.PyDB, "do_wait_suspend", self._suspend, self._ledger.switch),
         ]
         if not MONITORED:
-            shim = _NoThreads(pydevd_tracing.pydev_monkey)
+            shim = NoThreads(pydevd_tracing.pydev_monkey)
             changes.append(SetAttribute(HELPER, pydevd_tracing, "pydev_monkey", shim))
         self._ledger.apply(changes)
         self._trace_hook = threading.gettrace()
@@ -178,7 +166,7 @@ class Debugpy:
 
         self._disarm()
         threads = list(threading.enumerate())
-        _clear_monitoring()
+        clear_monitoring()
         try:
             pydevd.stoptrace()
         finally:
@@ -187,7 +175,7 @@ class Debugpy:
         threading.settrace(self._trace_hook)
         sys.modules["debugpy.server.api"]._config["subProcess"] = self._children
         if not MONITORED:
-            _untrace(threads)
+            untrace(threads)
         self._forget_stock()
 
     def quiet(self) -> None:
@@ -197,7 +185,7 @@ class Debugpy:
             debugger.breakpoints.clear()
             debugger.break_on_uncaught_exceptions = {}
             debugger.break_on_caught_exceptions = {}
-        _clear_monitoring()
+        clear_monitoring()
 
     def _in_use(self) -> bool:
         """Whether somebody else's client is connected. An idle debugpy.listen() is given up."""
@@ -242,7 +230,7 @@ class Debugpy:
     def _suspend(self, wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
         self._disarm()
         thread, frame, event = args[:3]
-        if event == "exception" and not _in_a_cell(frame):
+        if event == "exception" and not in_a_cell(frame):
             self.resume(thread)  # raised and handled in the kernel's own work
             return None
         with self._hooks.suspended(threading.current_thread()):
@@ -295,7 +283,7 @@ class Debugpy:
         info.pydev_step_cmd = CMD_STEP_INTO
         info.pydev_state = STATE_RUN
         info.update_stepping_info()
-        _expect_stop(debugger, thread, top)
+        expect_stop(debugger, thread, top)
         hidden = tuple(internal_paths())
         frame: FrameType | None = top
         while frame is not None and os.path.realpath(frame.f_code.co_filename).startswith(hidden):
@@ -370,7 +358,7 @@ class Debugpy:
         details = debugger.set_additional_thread_info(thread)
         details.is_tracing += 1
         try:
-            with _unmonitored():
+            with unmonitored():
                 stop_on_unhandled_exception(debugger, thread, details, info)
         finally:
             details.is_tracing -= 1
@@ -405,232 +393,6 @@ class _Marks:
                 setattr(thread, name, value)
 
 
-class _NoThreads:
-    """pydev_monkey, but what is to run in a new thread runs in the calling one.
-
-    It is a call of `sys.settrace`, of which Python 3.9 and earlier needed one in some thread.
-    """
-
-    def __init__(self, module: Any) -> None:
-        self._module = module
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._module, name)
-
-    def get_original_start_new_thread(self, module: Any) -> Callable[..., None]:
-        def run(function: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
-            function(*arguments)
-            sys.settrace(None)  # pydevd sets the one that it wants next
-
-        return run
-
-
-class Explorer:
-    """Shows the variables of a namespace while nothing is stopped. One thread at a time."""
-
-    def __init__(self, namespace: dict[str, Any]) -> None:
-        from _pydevd_bundle import pydevd_frame_utils
-        from _pydevd_bundle.pydevd_api import PyDevdAPI
-        from _pydevd_bundle.pydevd_suspended_frames import SuspendedFramesManager, _FramesTracker
-
-        class Debugger:
-            variable_presentation = PyDevdAPI.VariablePresentation()
-
-        self._manager = SuspendedFramesManager()
-        self._debugger = Debugger()  # the tracker holds it weakly
-        self._tracker = _FramesTracker(self._manager, self._debugger)
-        self._frame = _Frame(namespace)
-        self._tracker.track(
-            "namespace", pydevd_frame_utils.create_frames_list_from_frame(self._frame)
-        )
-
-    def owns(self, reference: int) -> bool:
-        """Whether it gave this reference."""
-        try:
-            self._manager.get_variable(reference)
-        except KeyError:
-            return False
-        return True
-
-    def variables(self, reference: int | None = None) -> list[dict[str, Any]]:
-        """The variables behind a reference that it gave; None: the namespace."""
-        found = self._manager.get_variable(id(self._frame) if reference is None else reference)
-        return [child.get_var_data() for child in found.get_children_variables()]
-
-
-class _Frame:
-    """A namespace that looks like a frame."""
-
-    class _Code:
-        co_filename = "<namespace>"
-        co_name = "<module>"
-
-    f_code = _Code()
-    f_back = None
-    f_lineno = 1
-
-    def __init__(self, namespace: dict[str, Any]) -> None:
-        self.f_globals = self.f_locals = namespace
-
-
-def internal_paths() -> list[str]:
-    """Where the code is that a person does not want to see: folders and files."""
-    found: list[str] = []
-    for name in (*_INTERNAL, *_INTERNAL_FILES):
-        module = sys.modules.get(name)
-        if module is None:
-            continue
-        path = getattr(module, "__path__", None)
-        file = getattr(module, "__file__", None)
-        if path:
-            found.extend(os.path.realpath(folder) for folder in path)
-        elif file:
-            found.append(os.path.realpath(file))
-    launcher = importlib.util.find_spec("ipykernel_launcher")  # ran as __main__
-    if launcher is not None and launcher.origin:
-        found.append(os.path.realpath(launcher.origin))
-    return found
-
-
-def cut_traceback(traceback: Any) -> None:
-    """Leave out the debugger's own frames of an exception that was raised while it had stopped."""
-    while traceback is not None:
-        after = traceback.tb_next
-        if after is not None and _is_debuggers(after.tb_frame):
-            traceback.tb_next = None
-            return
-        traceback = after
-
-
-def _in_a_cell(frame: FrameType | None) -> bool:
-    """Whether code of a cell, or a thread that people have started, is below on the stack."""
-    prefixes = (folder(), "<ipython-input")
-    kernels = False
-    while frame is not None:
-        if frame.f_code.co_filename.startswith(prefixes):
-            return True
-        kernels = kernels or frame.f_globals.get("__name__", "").split(".")[0] in _KERNELS
-        frame = frame.f_back
-    return not kernels
-
-
-def _is_debuggers(frame: FrameType) -> bool:
-    code = frame.f_code
-    names = (code.co_name, getattr(code, "co_qualname", ""), os.path.basename(code.co_filename))
-    return code.co_filename == "<stringsource>" or any("pydevd" in name for name in names)
-
-
 def _global_debugger() -> Any:
     constants = sys.modules.get("_pydevd_bundle.pydevd_constants")
     return None if constants is None else constants.get_global_debugger()
-
-
-def _expect_stop(debugger: Any, thread: threading.Thread, frame: FrameType) -> None:
-    """A thread is to stop: trace the code that it is in."""
-    if MONITORED:
-        from _pydevd_sys_monitoring import pydevd_sys_monitoring as monitoring
-
-        monitoring.update_monitor_events(suspend_requested=True)
-        debugger.set_trace_for_frame_and_parents(thread.ident, frame)
-        monitoring.restart_events()
-    else:
-        debugger.set_trace_for_frame_and_parents(thread.ident, frame)
-
-
-@contextlib.contextmanager
-def untraced() -> Iterator[None]:
-    """What the calling thread does within is not traced: long work of the kernel's own."""
-    if MONITORED:
-        with _unmonitored():
-            yield
-        return
-    former = sys.gettrace()
-    if former is None:
-        yield
-        return
-    import pydevd_tracing
-
-    sys.settrace(None)
-    try:
-        yield
-    finally:
-        pydevd_tracing.SetTrace(former)
-
-
-@contextlib.contextmanager
-def _unmonitored() -> Iterator[None]:
-    """Python 3.12 on: what the debugger does itself here is not traced."""
-    from _pydevd_sys_monitoring import pydevd_sys_monitoring as monitoring
-
-    suspend = getattr(monitoring, "suspend_current_thread_tracing", None)
-    former = suspend() if suspend is not None and MONITORED else False
-    try:
-        yield
-    finally:
-        if former:
-            monitoring.resume_current_thread_tracing()
-
-
-def _clear_monitoring() -> None:
-    """Python 3.12 on: end the events of single code objects; they outlive the tool itself."""
-    if not MONITORED:
-        return
-    monitoring: Any = sys.monitoring  # type: ignore[attr-defined,unused-ignore]
-    tool = monitoring.DEBUGGER_ID
-    if monitoring.get_tool(tool) != "pydevd":
-        return
-    monitoring.set_events(tool, 0)
-    for name in ("_pydevd_sys_monitoring_cython", "_pydevd_sys_monitoring"):
-        module = sys.modules.get(f"_pydevd_sys_monitoring.{name}") or sys.modules.get(name)
-        for code in list(getattr(module, "_code_to_func_code_info_cache", ())):
-            monitoring.set_local_events(tool, code, 0)
-
-
-def _untrace(threads: list[threading.Thread]) -> None:
-    """Up to Python 3.11: end the tracing of `threads`, also of one that is in a loop."""
-    import pydevd_tracing
-
-    def trace_no_more(frame: FrameType, event: str, arg: Any) -> None:
-        sys.settrace(None)
-        _untrace_frames(frame)
-
-    frames = sys._current_frames()
-    others = []
-    for thread in threads:
-        if getattr(thread, "is_pydev_daemon_thread", False) or thread.ident not in frames:
-            continue
-        if thread is threading.main_thread():
-            _on_main_now(lambda: trace_no_more(sys._getframe(), "", None))
-        elif thread is threading.current_thread():
-            trace_no_more(sys._getframe(), "", None)
-        else:
-            others.append(thread.ident)
-            frame: FrameType | None = frames[thread.ident]
-            while frame is not None:
-                if frame.f_trace is not None:
-                    frame.f_trace = trace_no_more
-                frame = frame.f_back
-    if others:
-        pydevd_tracing.set_trace_to_threads(trace_no_more, others, create_dummy_thread=False)
-
-
-def _untrace_frames(frame: FrameType | None) -> None:
-    while frame is not None:
-        frame.f_trace = None
-        frame = frame.f_back
-
-
-_PENDING = ctypes.PYFUNCTYPE(ctypes.c_int, ctypes.c_void_p)
-_kept: list[Any] = []
-
-
-def _on_main_now(function: Callable[[], None]) -> None:
-    """Run `function` on main between two of its bytecodes, as Python runs signal handlers."""
-
-    def run(_: Any) -> int:
-        function()
-        return 0
-
-    call = _PENDING(run)
-    _kept[:] = [*_kept[-8:], call]  # must outlive the call
-    ctypes.pythonapi.Py_AddPendingCall(call, None)

@@ -11,7 +11,8 @@ from typing import Any
 from ipyext_patches.ledger import Change, Ledger, SetAttribute, Wrap
 from ipyext_patches.ports import Hooks
 from ipyext_patches.spec import Patch, function
-from ipyext_patches.targets.debugger import cut_traceback, untraced
+from ipyext_patches.targets.tracing import untraced
+from ipyext_patches.targets.visible import cut_traceback
 
 BREAKPOINT = Patch(
     id="stops.breakpoint",

@@ -1,0 +1,145 @@
+"""Turns tracing off again, and around what is not to be traced: what differs by Python version."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from types import FrameType
+from typing import Any
+
+# From here on pydevd uses sys.monitoring, which is not a matter of single threads.
+MONITORED = sys.version_info >= (3, 12)
+
+
+class NoThreads:
+    """pydev_monkey, but what is to run in a new thread runs in the calling one.
+
+    It is a call of `sys.settrace`, of which Python 3.9 and earlier needed one in some thread.
+    """
+
+    def __init__(self, module: Any) -> None:
+        self._module = module
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._module, name)
+
+    def get_original_start_new_thread(self, module: Any) -> Callable[..., None]:
+        def run(function: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
+            function(*arguments)
+            sys.settrace(None)  # pydevd sets the one that it wants next
+
+        return run
+
+
+def expect_stop(debugger: Any, thread: threading.Thread, frame: FrameType) -> None:
+    """A thread is to stop: trace the code that it is in."""
+    if MONITORED:
+        from _pydevd_sys_monitoring import pydevd_sys_monitoring as monitoring
+
+        monitoring.update_monitor_events(suspend_requested=True)
+        debugger.set_trace_for_frame_and_parents(thread.ident, frame)
+        monitoring.restart_events()
+    else:
+        debugger.set_trace_for_frame_and_parents(thread.ident, frame)
+
+
+@contextlib.contextmanager
+def untraced() -> Iterator[None]:
+    """What the calling thread does within is not traced: long work of the kernel's own."""
+    if MONITORED:
+        with unmonitored():
+            yield
+        return
+    former = sys.gettrace()
+    if former is None:
+        yield
+        return
+    import pydevd_tracing
+
+    sys.settrace(None)
+    try:
+        yield
+    finally:
+        pydevd_tracing.SetTrace(former)
+
+
+@contextlib.contextmanager
+def unmonitored() -> Iterator[None]:
+    """Python 3.12 on: what the debugger does itself here is not traced."""
+    from _pydevd_sys_monitoring import pydevd_sys_monitoring as monitoring
+
+    suspend = getattr(monitoring, "suspend_current_thread_tracing", None)
+    former = suspend() if suspend is not None and MONITORED else False
+    try:
+        yield
+    finally:
+        if former:
+            monitoring.resume_current_thread_tracing()
+
+
+def clear_monitoring() -> None:
+    """Python 3.12 on: end the events of single code objects; they outlive the tool itself."""
+    if not MONITORED:
+        return
+    monitoring: Any = sys.monitoring  # type: ignore[attr-defined,unused-ignore]
+    tool = monitoring.DEBUGGER_ID
+    if monitoring.get_tool(tool) != "pydevd":
+        return
+    monitoring.set_events(tool, 0)
+    for name in ("_pydevd_sys_monitoring_cython", "_pydevd_sys_monitoring"):
+        module = sys.modules.get(f"_pydevd_sys_monitoring.{name}") or sys.modules.get(name)
+        for code in list(getattr(module, "_code_to_func_code_info_cache", ())):
+            monitoring.set_local_events(tool, code, 0)
+
+
+def untrace(threads: list[threading.Thread]) -> None:
+    """Up to Python 3.11: end the tracing of `threads`, also of one that is in a loop."""
+    import pydevd_tracing
+
+    def trace_no_more(frame: FrameType, event: str, arg: Any) -> None:
+        sys.settrace(None)
+        _untrace_frames(frame)
+
+    frames = sys._current_frames()
+    others = []
+    for thread in threads:
+        if getattr(thread, "is_pydev_daemon_thread", False) or thread.ident not in frames:
+            continue
+        if thread is threading.main_thread():
+            _on_main_now(lambda: trace_no_more(sys._getframe(), "", None))
+        elif thread is threading.current_thread():
+            trace_no_more(sys._getframe(), "", None)
+        else:
+            others.append(thread.ident)
+            frame: FrameType | None = frames[thread.ident]
+            while frame is not None:
+                if frame.f_trace is not None:
+                    frame.f_trace = trace_no_more
+                frame = frame.f_back
+    if others:
+        pydevd_tracing.set_trace_to_threads(trace_no_more, others, create_dummy_thread=False)
+
+
+def _untrace_frames(frame: FrameType | None) -> None:
+    while frame is not None:
+        frame.f_trace = None
+        frame = frame.f_back
+
+
+_PENDING = ctypes.PYFUNCTYPE(ctypes.c_int, ctypes.c_void_p)
+_kept: list[Any] = []
+
+
+def _on_main_now(function: Callable[[], None]) -> None:
+    """Run `function` on main between two of its bytecodes, as Python runs signal handlers."""
+
+    def run(_: Any) -> int:
+        function()
+        return 0
+
+    call = _PENDING(run)
+    _kept[:] = [*_kept[-8:], call]  # must outlive the call
+    ctypes.pythonapi.Py_AddPendingCall(call, None)

@@ -1,0 +1,76 @@
+"""Which code people see: the kernel's own is neither shown nor stepped through."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+from types import FrameType
+from typing import Any
+
+from ipyext_patches.cell_files import folder
+
+# Their frames are never shown, and stepping goes through them.
+_INTERNAL = (
+    "IPython",
+    "ipykernel",
+    "ipyext",
+    "ipyext_patches",
+    "tornado",
+    "traitlets",
+    "jupyter_client",
+    "zmq",
+    "wrapt",
+    "decorator",
+    "asyncio",
+    "debugpy",
+)
+_KERNELS = ("ipykernel", "ipyext", "ipyext_patches")
+_INTERNAL_FILES = ("threading", "contextlib", "runpy", "codeop", "selectors", "queue")
+
+
+def internal_paths() -> list[str]:
+    """Where the code is that a person does not want to see: folders and files."""
+    found: list[str] = []
+    for name in (*_INTERNAL, *_INTERNAL_FILES):
+        module = sys.modules.get(name)
+        if module is None:
+            continue
+        path = getattr(module, "__path__", None)
+        file = getattr(module, "__file__", None)
+        if path:
+            found.extend(os.path.realpath(folder) for folder in path)
+        elif file:
+            found.append(os.path.realpath(file))
+    launcher = importlib.util.find_spec("ipykernel_launcher")  # ran as __main__
+    if launcher is not None and launcher.origin:
+        found.append(os.path.realpath(launcher.origin))
+    return found
+
+
+def cut_traceback(traceback: Any) -> None:
+    """Leave out the debugger's own frames of an exception that was raised while it had stopped."""
+    while traceback is not None:
+        after = traceback.tb_next
+        if after is not None and _is_debuggers(after.tb_frame):
+            traceback.tb_next = None
+            return
+        traceback = after
+
+
+def in_a_cell(frame: FrameType | None) -> bool:
+    """Whether code of a cell, or a thread that people have started, is below on the stack."""
+    prefixes = (folder(), "<ipython-input")
+    kernels = False
+    while frame is not None:
+        if frame.f_code.co_filename.startswith(prefixes):
+            return True
+        kernels = kernels or frame.f_globals.get("__name__", "").split(".")[0] in _KERNELS
+        frame = frame.f_back
+    return not kernels
+
+
+def _is_debuggers(frame: FrameType) -> bool:
+    code = frame.f_code
+    names = (code.co_name, getattr(code, "co_qualname", ""), os.path.basename(code.co_filename))
+    return code.co_filename == "<stringsource>" or any("pydevd" in name for name in names)

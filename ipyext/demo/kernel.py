@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import sys
 import tempfile
@@ -87,6 +88,8 @@ class StockKernel:
         self.timeout = timeout
         self._answers: dict[str, Answer] = defaultdict(Answer)
         self._sent: dict[str, float] = {}
+        self._debug_events: list[dict[str, Any]] = []
+        self._debug_requests = itertools.count(1)
         self._poller = zmq.Poller()
         self._sockets: dict[str, Any] = {}
 
@@ -213,6 +216,34 @@ class StockKernel:
         """Send a request and wait for all of its answer."""
         return self.wait(self.send(msg_type, content, channel=channel), msg_type)
 
+    def debug(self, command: str, **arguments: Any) -> tuple[dict[str, Any], float]:
+        """Ask the debugger; returns the body of its response, and the seconds it took.
+
+        Raises:
+            DemoError: it refused, or did not answer in time.
+        """
+        request = {"seq": next(self._debug_requests), "type": "request", "command": command}
+        answer = self.ask("debug_request", {**request, "arguments": arguments})
+        if not answer.content.get("success"):
+            raise DemoError(f"The debugger refused {command!r}: {answer.content.get('message')}")
+        return answer.content.get("body") or {}, answer.seconds
+
+    def debug_event(self, name: str) -> dict[str, Any]:
+        """Wait for the next event of the debugger with that name; returns its body.
+
+        Raises:
+            DemoError: it did not come in time.
+        """
+
+        def find() -> dict[str, Any] | None:
+            return next((one for one in self._debug_events if one["event"] == name), None)
+
+        self.until(find, f"No {name!r} event of the debugger came")
+        event = find()
+        assert event is not None
+        self._debug_events.remove(event)
+        return dict(event.get("body") or {})
+
     def execute(self, code: str, subshell: str | None = None) -> Answer:
         """Run code and wait for all of its answer; it must have gone well.
 
@@ -235,6 +266,9 @@ class StockKernel:
                 self._take(socket, message)
 
     def _take(self, socket: Any, message: dict[str, Any]) -> None:
+        if message["header"]["msg_type"] == "debug_event":
+            self._debug_events.append(message["content"])
+            return
         request = message["parent_header"].get("msg_id")
         if request not in self._sent:
             return

@@ -104,7 +104,7 @@ def versions(stage: Stage) -> Findings:
 
 
 REMEMBER = """\
-import threading
+import sys
 get_ipython().find_line_magic("load_ext")  # IPython 9 registers its magics on first use
 
 def state_of_the_kernel():
@@ -113,7 +113,8 @@ def state_of_the_kernel():
     tables = {cls.__name__: vars(cls) for cls in type(kernel).__mro__}
     tables |= {"%": shell.magics_manager.magics["line"], "%%": shell.magics_manager.magics["cell"]}
     tables |= {"control": kernel.control_handlers, "shell": kernel.shell_handlers}
-    tables["threads"] = {thread.name: thread for thread in threading.enumerate()}
+    # Not threading.enumerate(), in which debugpy, once imported, hides the kernel's own.
+    tables["thread"] = dict.fromkeys(map(str, sys._current_frames()), True)
     return {(t, name): value for t, table in tables.items() for name, value in table.items()}
 
 before = state_of_the_kernel()"""
@@ -288,6 +289,46 @@ def delete_busy(stage: Stage) -> Findings:
     )
 
 
+def debugger(stage: Stage) -> Findings:
+    kernel = stage.kernel
+    start = time.perf_counter()
+    kernel.debug("initialize", clientID="ipyext-demo", adapterID="debugpy", pathFormat="path")
+    kernel.debug("attach")
+    started = time.perf_counter() - start
+    threads = kernel.debug("threads")[0]["threads"]
+    main = next((one["id"] for one in threads if one["name"] == "main"), None)
+    check(main is not None, f"The debugger does not show main: {threads}")
+    start = time.perf_counter()
+    kernel.debug("pause", threadId=main)
+    stopped = kernel.debug_event("stopped")
+    paused = time.perf_counter() - start
+    check(stopped.get("threadId") == main, f"Something else has stopped: {stopped}")
+    frame = kernel.debug("stackTrace", threadId=main)[0]["stackFrames"][0]
+    lines = BUSY.splitlines()
+    check(0 < frame["line"] <= len(lines), f"Main has stopped in no line of the cell: {frame}")
+    found, asked = kernel.debug("evaluate", expression="ticks", frameId=frame["id"])
+    look = int(found["result"])
+    child = [int(kernel.execute("ticks", stage.child).result) for _ in range(2)]
+    check(child == [look, look], f"Main has not stopped: ticks is {look}, then {child}.")
+    kernel.debug("continue", threadId=main)
+    kernel.debug_event("continued")
+    kernel.until(
+        lambda: int(kernel.execute("ticks", stage.child).result) > look, "Main did not go on"
+    )
+    kernel.debug("disconnect")
+    main_is_busy(stage)
+    text = lines[frame["line"] - 1].strip()
+    return Findings(
+        (
+            f"started in {milliseconds(started)}, with the import of debugpy",
+            f"main stopped within {milliseconds(paused)}, in line {frame['line']}: {text}",
+            f"ticks is {look:,} there (asked in {milliseconds(asked)}); the child still answers",
+            "main goes on, and the debugger is off again",
+        ),
+        {"start": started, "pause": paused, "evaluate": asked},
+    )
+
+
 def interrupt_main(stage: Stage) -> Findings:
     kernel = stage.kernel
     start = time.perf_counter()
@@ -398,6 +439,14 @@ STEPS = (
         "A cell of %subshell lines is answered at once, also while main is busy.",
         "%subshell",
         table,
+    ),
+    Step(
+        "debugger",
+        "Debug main meanwhile",
+        "Switched on while the loop runs, and off again: pause, look at a variable, go on.",
+        "<control: debug_request initialize, attach, pause, stackTrace, evaluate, continue, "
+        "disconnect>",
+        debugger,
     ),
     Step(
         "interrupt-child",

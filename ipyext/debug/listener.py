@@ -19,6 +19,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from ipyext.debug import peers
+from ipyext.debug.backend import in_thread
 from ipyext.debug.peers import Answer, Verdict
 from ipyext.errors import IpyextError
 from ipyext.protocol import dap
@@ -372,11 +373,13 @@ async def _bind(host: str, port: int, force: bool) -> socket.socket:
 
 async def _resolve(host: str, port: int) -> tuple[int, Any]:
     """Family and address; of several the first of IPv4, as a port is opened on one of them."""
-    loop = asyncio.get_running_loop()
     try:
         if not host:
             raise ValueError("it is empty")
-        found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        # Not by the loop, whose threads stay and look like the person's.
+        found = await in_thread(
+            lambda: socket.getaddrinfo(host, port, type=socket.SOCK_STREAM), "Debugger address"
+        )
     except (OSError, ValueError) as error:
         raise ListenError(
             f"{host!r} is not an address of this machine ({error}). Use 127.0.0.1."

@@ -405,7 +405,7 @@ class Engine:
         idents = self._parent_idents() if launcher is None else launcher.idents
         request = Request(self.host, "shell", (), idents, message, self._ask)
         request.shell = child
-        cell = DetachedCell(code, request)
+        cell = DetachedCell(code, request, self._cell_of(code))
         if captured is not None:
             cell.capture = Captured(list(self.current_shell().captures), captured.display_pub)
         job = Job(next(self._job_numbers), child, cell, self.current_shell)
@@ -413,6 +413,13 @@ class Engine:
         if not child.put(cell):
             cell.delete(child.label)
         return job
+
+    def _cell_of(self, body: str) -> str | None:
+        """The calling cell, if `body` is what it wants run in a subshell."""
+        cell = self.current_cell()
+        if cell is None or cell_body(cell) == cell:
+            return None
+        return cell if cell_body(cell).lstrip("\n") == body.lstrip("\n") else None
 
     def _parent_message(self) -> Message:
         current = self.parent.current

@@ -10,12 +10,13 @@ from contextlib import contextmanager, nullcontext
 from typing import Any
 
 from ipyext.errors import JobCancelledError, JobNotDoneError, SubshellDeletedError
+from ipyext.protocol.routing import cell_body
 from ipyext.shells.child import ChildShell
 from ipyext.shells.request import Request
 from ipyext.shells.shell import Shell
 from ipyext.shells.waiting import Pause, wait_for
 
-Execute = Callable[[str], Awaitable[Any]]
+Execute = Callable[..., Awaitable[Any]]
 
 
 class JobPause(Pause):
@@ -55,14 +56,16 @@ class DetachedCell:
 
     Attributes:
         code: what it runs.
+        cell: the launching cell as it was typed, where all of its body is `code`.
         request: the launching cell's, for what it prints.
         future: the value of its last expression, or its error.
         capture: what takes its output, where that is not shown.
         started, ended: `time.monotonic` seconds, or None.
     """
 
-    def __init__(self, code: str, request: Request) -> None:
+    def __init__(self, code: str, request: Request, cell: str | None = None) -> None:
         self.code = code
+        self.cell = cell
         self.request = request
         self.future: concurrent.futures.Future[object] = concurrent.futures.Future()
         self.started: float | None = None
@@ -79,7 +82,10 @@ class DetachedCell:
         self.started = time.monotonic()
         try:
             with nullcontext() if self.capture is None else self.capture.within(child):
-                result = await execute(self.code)
+                if self.cell is None:
+                    result = await execute(self.code)
+                else:  # the debugger knows it by its text, as front ends do
+                    result = await execute(self.cell, body=cell_body(self.cell))
         except BaseException as error:
             self._settle(error=error)
         else:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+
 import pytest
 
 from tests.conftest import LANE
@@ -156,3 +158,25 @@ def test_cells_are_private(kernel: Wire, debugger: JupyterDap) -> None:
     assert found.result == "['0o600', '0o700']"
     kernel.execute("%unload_ext ipyext")
     assert kernel.execute("os.path.exists(p)").result == "False"
+
+
+def test_threads_are_listed_as_before(kernel: Wire, debugger: JupyterDap, child: str) -> None:
+    code = "import threading; sorted(t.name for t in threading.enumerate())"
+    before = kernel.execute(code).result
+    stop_once(kernel, debugger, child)
+    until_off(kernel)
+    after = kernel.execute(code).result
+    assert after is not None
+    assert before is not None
+    assert set(ast.literal_eval(after)) - {"Debug router"} == set(ast.literal_eval(before))
+
+
+def test_it_says_nothing_by_itself(kernel: Wire, debugger: JupyterDap, child: str) -> None:
+    for where in (None, child):
+        debugger.attach()
+        for code in ("x = 1\nprint(x)", "1 / 0", "%%time\nx = 2"):
+            answer = kernel.execute(code, subshell=where)
+            assert "sys.settrace" not in answer.text("stderr")
+            assert "pydevd" not in answer.text("stderr").lower()
+        debugger.do("disconnect")
+    assert not [m for m in kernel.stray_output() if "settrace" in str(m["content"])]

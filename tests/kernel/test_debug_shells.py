@@ -285,3 +285,13 @@ def test_raised(kernel: Wire, debugger: JupyterDap, where: str | None) -> None:
             debugger.do("continue", threadId=body["threadId"])
     assert stops >= 1
     assert kernel.wait(running)[0].result == "'end'"
+
+
+def test_detached_cell(kernel: Wire, debugger: JupyterDap) -> None:
+    code = "\n%%subshell work --detach\nx = 1\ny = 2\n"
+    running, thread = run_to(kernel, debugger, code, 4)
+    top = debugger.frames(thread)[0]
+    assert (top["line"], top["source"]["path"]) == (4, debugger.cell(code))
+    assert kernel.wait(running)[0].status == "ok"
+    debugger.do("continue", threadId=thread)
+    assert kernel.execute("%%subshell work\nprint(y)").text() == "2\n"

@@ -46,6 +46,13 @@ MARKS = Patch(
     why="ipykernel 5 marks none; a kernel whose iopub thread is stopped says nothing any more.",
     upstream="ipykernel/control.py, iostream.py (6.0 on)",
 )
+ENUMERATE = Patch(
+    id="debugger.enumerate",
+    target="_pydevd_bundle.pydevd_daemon_thread.PYDEVD_APPLY_PATCHING_TO_HIDE_PYDEVD_THREADS",
+    what="debugpy does not change threading.enumerate.",
+    why="It does so for good: the kernel's threads are missing there ever after.",
+    upstream="pydevd_daemon_thread.py mark_as_pydevd_daemon_thread",
+)
 HELPER = Patch(
     id="debugger.helper-threads",
     target="pydevd_tracing.pydev_monkey",
@@ -55,6 +62,7 @@ HELPER = Patch(
     upstream="pydevd_tracing.py set_trace_to_threads",
 )
 
+_HIDING = "PYDEVD_APPLY_PATCHING_TO_HIDE_PYDEVD_THREADS"
 _QUIET = "PYDEVD_DISABLE_FILE_VALIDATION"
 
 
@@ -126,6 +134,9 @@ class Debugpy:
             Action(MARKS, marks.put, marks.take_back),
             Wrap(SUSPEND, pydevd.PyDB, "do_wait_suspend", self._suspend, self._ledger.switch),
         ]
+        marking = sys.modules["_pydevd_bundle.pydevd_daemon_thread"]
+        if hasattr(marking, _HIDING):
+            changes.append(SetAttribute(ENUMERATE, marking, _HIDING, False))
         if not MONITORED:
             shim = NoThreads(pydevd_tracing.pydev_monkey)
             changes.append(SetAttribute(HELPER, pydevd_tracing, "pydev_monkey", shim))

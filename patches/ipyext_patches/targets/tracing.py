@@ -14,6 +14,13 @@ from typing import Any
 MONITORED = sys.version_info >= (3, 12)
 
 
+def no_trace() -> None:
+    """End the tracing of the calling thread, without pydevd's warning about others who do that."""
+    import pydevd_tracing
+
+    (pydevd_tracing.TracingFunctionHolder._original_tracing or sys.settrace)(None)
+
+
 class NoThreads:
     """pydev_monkey, but what is to run in a new thread runs in the calling one.
 
@@ -29,7 +36,7 @@ class NoThreads:
     def get_original_start_new_thread(self, module: Any) -> Callable[..., None]:
         def run(function: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
             function(*arguments)
-            sys.settrace(None)  # pydevd sets the one that it wants next
+            no_trace()  # pydevd sets the one that it wants next
 
         return run
 
@@ -59,7 +66,7 @@ def untraced() -> Iterator[None]:
         return
     import pydevd_tracing
 
-    sys.settrace(None)
+    no_trace()
     try:
         yield
     finally:
@@ -100,7 +107,7 @@ def untrace(threads: list[threading.Thread]) -> None:
     import pydevd_tracing
 
     def trace_no_more(frame: FrameType, event: str, arg: Any) -> None:
-        sys.settrace(None)
+        no_trace()
         _untrace_frames(frame)
 
     frames = sys._current_frames()

@@ -162,6 +162,7 @@ def test_cells_are_private(kernel: Wire, debugger: JupyterDap) -> None:
 
 def test_threads_are_listed_as_before(kernel: Wire, debugger: JupyterDap, child: str) -> None:
     code = "import threading; sorted(t.name for t in threading.enumerate())"
+    kernel.execute("1", subshell=child)  # its history has a thread
     before = kernel.execute(code).result
     stop_once(kernel, debugger, child)
     until_off(kernel)

@@ -71,7 +71,6 @@ _FORWARDED = frozenset(
         "scopes",
         "setDebuggerProperty",
         "setExpression",
-        "setPydevdSourceMap",
         "setVariable",
         "stepInTargets",
     }
@@ -113,6 +112,7 @@ class Multiplexer:
             "setBreakpoints": self._wishes.set_source,
             "setExceptionBreakpoints": self._wishes.set_exceptions,
             "setFunctionBreakpoints": self._wishes.set_functions,
+            "setPydevdSourceMap": self._wishes.set_map,
             "source": self._source,
         }
 
@@ -161,9 +161,9 @@ class Multiplexer:
         """A client's connection is gone.
 
         With `linger`, what it wanted stays until `expire`, or until the next client of the same
-        notebook takes it over: a page that is loaded again.
+        notebook takes it over: a page that is loaded again. VS Code takes nothing over.
         """
-        if linger and party.attached:
+        if linger and party.attached and party.adopts:
             party.lingering = True
             party.lingers += 1
             self._outbox.add(Linger(party))
@@ -368,7 +368,10 @@ class Multiplexer:
         (self.forward if in_frame else self._local)(party, request)
 
     def _source(self, party: Party, request: Message) -> None:
-        debugpys = self.on and bool(request["arguments"].get("sourceReference"))
+        arguments = request["arguments"]
+        if isinstance(source := arguments.get("source"), dict):  # it may be said there only
+            arguments.setdefault("sourceReference", source.get("sourceReference"))
+        debugpys = self.on and bool(arguments.get("sourceReference"))
         (self.forward if debugpys else self._local)(party, request)
 
     # -- debugpy -------------------------------------------------------------------------------

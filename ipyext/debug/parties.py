@@ -73,6 +73,7 @@ class Party:
         lingers: how many `Linger` have not ended yet.
         attaching: its attach request, while the debugger starts.
         missed: threads that stopped before it attached, which it has not been told.
+        maps: files whose lines it has said to be those of cells.
         open: requests that have not been answered: ours by identity, and as it came.
     """
 
@@ -90,6 +91,7 @@ class Party:
     lingers: int = 0
     attaching: Message | None = None
     missed: set[int] = field(default_factory=set)
+    maps: set[str] = field(default_factory=set)
     open: dict[int, tuple[Message, Message]] = field(default_factory=dict)
     seq: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
 

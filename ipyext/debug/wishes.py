@@ -39,10 +39,7 @@ class Wishes:
             StateError: the arguments are not what they should be.
         """
         arguments = request["arguments"]
-        source = arguments.get("source")
-        path = source.get("path") if isinstance(source, dict) else None
-        if not isinstance(path, str) or not path:
-            raise StateError("setBreakpoints needs source.path.")
+        path = _path(request)
         wanted = arguments.get("breakpoints")
         if wanted is None:
             lines = arguments.get("lines") or []
@@ -78,6 +75,22 @@ class Wishes:
         self.breakpoints.set_exceptions(party.key, arguments)
         self._exceptions(lambda response: self._outbox.reply(party, request, response))
 
+    def set_map(self, party: Party, request: Message) -> None:
+        """setPydevdSourceMap: lines of a file are those of cells. VS Code's Interactive Window.
+
+        Raises:
+            StateError: the arguments are not what they should be.
+        """
+        arguments = request["arguments"]
+        path = _path(request)
+        _check_maps(arguments.get("pydevdSourceMaps"))
+        (party.maps.add if arguments["pydevdSourceMaps"] else party.maps.discard)(path)
+
+        def then(response: Message) -> None:
+            self._outbox.reply(party, request, response)
+
+        self._debugpy.ask("setPydevdSourceMap", arguments, then)
+
     def _answer(self, party: Party, request: Message, mine: list[Breakpoint]) -> Then:
         def then(response: Message) -> None:
             body = {**(response.get("body") or {}), "breakpoints": [one.shown for one in mine]}
@@ -90,6 +103,7 @@ class Wishes:
     def forget(self, party: Party, tell: bool) -> None:
         """A client wants nothing any more; with `tell`, debugpy is told so."""
         paths, functions, exceptions = self.breakpoints.forget(party.key)
+        maps, party.maps = party.maps, set()
         if not tell:
             return
         for path in paths:
@@ -98,6 +112,9 @@ class Wishes:
             self._functions()
         if exceptions:
             self._exceptions()
+        for path in maps.difference(*(one.maps for one in self._outbox.parties.values())):
+            arguments = {"source": {"path": path}, "pydevdSourceMaps": []}
+            self._debugpy.ask("setPydevdSourceMap", arguments)
 
     def tell(self) -> None:
         """Tell debugpy everything."""
@@ -152,6 +169,31 @@ class Wishes:
 
 
 _TEXTS = ("condition", "hitCondition", "logMessage")
+
+
+def _path(request: Message) -> str:
+    """The file that a request is about."""
+    source = request["arguments"].get("source")
+    path = source.get("path") if isinstance(source, dict) else None
+    if not isinstance(path, str) or not path:
+        raise StateError(f"{request['command']} needs source.path.")
+    return path
+
+
+def _check_maps(maps: Any) -> None:
+    def right(one: Any) -> bool:
+        source = one.get("runtimeSource") if isinstance(one, dict) else None
+        return (
+            isinstance(source, dict)
+            and isinstance(source.get("path"), str)
+            and all(type(one.get(key)) is int for key in ("line", "endLine", "runtimeLine"))
+        )
+
+    if not isinstance(maps, list) or not all(right(one) for one in maps):
+        raise StateError(
+            "pydevdSourceMaps has to be a list of objects with line, endLine, runtimeLine, which "
+            "are numbers, and runtimeSource.path."
+        )
 
 
 def _checked(wanted: Any, key: str, kind: type) -> list[Message]:

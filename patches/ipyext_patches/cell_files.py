@@ -53,6 +53,12 @@ def path_of(code: str) -> str:
     return os.environ.get("IPYKERNEL_CELL_NAME") or os.path.join(folder(), f"{murmur2(code)}.py")
 
 
+def file_of(code: str) -> str:
+    """The file for a cell: the same, unless VS Code has named it after no file."""
+    path = path_of(code)
+    return os.path.join(folder(), f"{murmur2(code)}.py") if path.startswith("<") else path
+
+
 class CellFiles:
     """Writes cells, for this user's eyes only. Any thread."""
 
@@ -81,7 +87,7 @@ class CellFiles:
         Raises:
             CellFolderError: the folder is somebody else's, or cannot be written to.
         """
-        path = path_of(code)
+        path = file_of(code)
         if path in self._written and os.path.exists(path):
             return path
         try:
@@ -119,24 +125,34 @@ def _make_private(name: str) -> None:
 
 
 class BlankLines:
-    """Keeps the blank lines at the start of cells while the debugger is on: lines must match."""
+    """Keeps the blank lines at the start of cells while the debugger is on: lines must match.
+
+    VS Code's Interactive Window reckons with their removal: it names its cells (`path_of`).
+    """
 
     def __init__(self, main: Any) -> None:
         self._manager = main.input_transformer_manager
-        self._removed: list[tuple[int, Callable[..., Any]]] = []
+        self._replaced: list[tuple[Callable[..., Any], Callable[..., Any]]] = []
 
     def keep(self) -> None:
         """From the next cell on. Any thread."""
         from IPython.core.inputtransformer2 import leading_empty_lines
 
         transforms = self._manager.cleanup_transforms
+
+        def of_named(lines: list[str]) -> list[str]:
+            named = "IPYKERNEL_CELL_NAME" in os.environ
+            magic = next((line for line in lines if line.strip()), "").startswith("%%")
+            return list(leading_empty_lines(lines)) if named or magic else lines
+
         if leading_empty_lines in transforms:
-            at = transforms.index(leading_empty_lines)
-            self._removed.append((at, transforms.pop(at)))
+            transforms[transforms.index(leading_empty_lines)] = of_named
+            self._replaced.append((leading_empty_lines, of_named))
 
     def drop(self) -> None:
         """As IPython does again. Any thread."""
-        while self._removed:
-            at, transform = self._removed.pop()
-            if transform not in self._manager.cleanup_transforms:
-                self._manager.cleanup_transforms.insert(at, transform)
+        transforms = self._manager.cleanup_transforms
+        while self._replaced:
+            original, ours = self._replaced.pop()
+            if ours in transforms:
+                transforms[transforms.index(ours)] = original

@@ -187,6 +187,7 @@ class Debugpy:
         sys.modules["debugpy.server.api"]._config["subProcess"] = self._children
         if not MONITORED:
             untrace(threads)
+        _forget_steps()
         self._forget_stock()
 
     def quiet(self) -> None:
@@ -402,6 +403,13 @@ class _Marks:
                 delattr(thread, name)
             else:
                 setattr(thread, name, value)
+
+
+def _forget_steps() -> None:
+    """No thread is on its way to a stop any more: it would stop at once in the next session."""
+    from _pydevd_bundle.pydevd_thread_lifecycle import resume_threads
+
+    resume_threads("*")
 
 
 def _global_debugger() -> Any:

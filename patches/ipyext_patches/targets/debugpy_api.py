@@ -18,7 +18,7 @@ from ipyext_patches.targets import imports
 FUNCTIONS = Patch(
     id="debugpy.functions",
     target="debugpy.listen, wait_for_client, is_client_connected, breakpoint, connect, "
-    "debug_this_thread",
+    "debug_this_thread, trace_this_thread",
     what="Calls of them work on the debugger of the kernel, and on its port.",
     why="A second debugger cannot trace the process, and debugpy's own port is open to anybody.",
     upstream="debugpy/public_api.py; VS Code calls them in hidden cells",
@@ -73,6 +73,11 @@ def _functions(hooks: Hooks) -> dict[str, Callable[..., Any]]:
     def debug_this_thread() -> None:
         hooks.debug_this_thread()
 
+    def trace_this_thread(should_trace: bool) -> None:
+        # VS Code has it off between its cells. Others may be debugging this thread.
+        if should_trace:
+            hooks.debug_this_thread()
+
     def break_here() -> None:
         if hooks.debugging():
             hooks.break_here(sys._getframe(2))  # 1 is `_switched`
@@ -88,6 +93,7 @@ def _functions(hooks: Hooks) -> dict[str, Callable[..., Any]]:
         "wait_for_client": wait_for_client,
         "is_client_connected": is_client_connected,
         "debug_this_thread": debug_this_thread,
+        "trace_this_thread": trace_this_thread,
         "breakpoint": break_here,
         "connect": connect,
     }

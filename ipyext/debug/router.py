@@ -361,7 +361,7 @@ class DebugRouter:
         if shell is None or self._quiet:
             yield
             return
-        stop = DebugStop(thread, self._resume_soon)
+        stop = DebugStop(thread, self._resume_soon, self.debugpy.evaluates)
         with self._engine.stopped(shell, stop):
             yield
         if stop.interrupted:

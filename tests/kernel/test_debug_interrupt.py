@@ -115,3 +115,32 @@ def test_unload_while_a_child_is_stopped(kernel: Wire, debugger: JupyterDap) -> 
         "if 'pydevd' in t.name or 'Debug' in t.name])"
     )
     assert found.result == "(None, [])"
+
+
+@pytest.mark.parametrize("what", ["spin()", "nap()", "input('?')"])
+def test_interrupt_of_an_evaluation(
+    kernel: Wire, debugger: JupyterDap, where: str | None, what: str
+) -> None:
+    kernel.execute(
+        "import time\n"
+        "def spin():\n"
+        "    print('begun', flush=True)\n"
+        "    while True: pass\n"
+        "def nap():\n"
+        "    print('begun', flush=True)\n"
+        "    time.sleep(100)\n"
+    )
+    debugger.set_breakpoints(debugger.cell(CODE), 3)
+    debugger.forget()
+    running = kernel.send_execute(CODE, subshell=where, allow_stdin=True)
+    thread = debugger.wait_event("stopped")["body"]["threadId"]
+    frame = debugger.frames(thread)[0]["id"]
+    evaluating = debugger.begin("evaluate", expression=what, frameId=frame, context="watch")
+    if what.startswith("input"):
+        kernel.wait_for_input()
+    else:
+        kernel.wait_for_text(running, "begun")
+    kernel.control("interrupt_request", {"subshell_id": where} if where else {})
+    assert not debugger.end(evaluating)["success"]
+    assert kernel.wait(running)[0].content["ename"] == "KeyboardInterrupt"
+    assert kernel.execute("1 + 1", subshell=where).result == "2"

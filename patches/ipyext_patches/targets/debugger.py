@@ -318,6 +318,15 @@ class Debugpy:
         if armed is not None:
             armed.end()
 
+    def evaluates(self, thread: threading.Thread) -> bool:
+        """Whether a stopped thread is at work for a client: evaluates, looks at variables."""
+        frame = sys._current_frames().get(thread.ident or 0)
+        while frame is not None and frame.f_code.co_name != "_do_wait_suspend":
+            if frame.f_code.co_name == "do_it":
+                return True
+            frame = frame.f_back
+        return False
+
     def nudge(self) -> None:
         """Have stopped threads look at once whether they may go on."""
         debugger = self._py_db

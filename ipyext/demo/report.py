@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, TextIO
+from typing import Any, Protocol, TextIO
 
 from rich.console import Console
 from rich.markup import escape
@@ -33,7 +33,7 @@ class Report(Protocol):
     """Told what happens, in this order."""
 
     def begin(self, steps: Sequence[Step]) -> None:
-        """The demo begins."""
+        """It begins."""
 
     def step(self, number: int, step: Step) -> None:
         """A step begins."""
@@ -42,7 +42,7 @@ class Report(Protocol):
         """It has ended."""
 
     def end(self, outcomes: Sequence[Outcome], log: str) -> None:
-        """The demo has ended; `log` is what the kernel wrote, if something failed."""
+        """It has ended; `log` is what the kernel wrote, if something failed."""
 
 
 class JsonReport:
@@ -62,7 +62,10 @@ class JsonReport:
         pass
 
     def end(self, outcomes: Sequence[Outcome], log: str) -> None:
-        found = {
+        self._out.write(json.dumps(self._found(outcomes, log), indent=2) + "\n")
+
+    def _found(self, outcomes: Sequence[Outcome], log: str) -> dict[str, Any]:
+        return {
             "ipyext": __version__,
             "ok": len(outcomes) == self._total and all(o.ok for o in outcomes),
             "planned": self._total,
@@ -82,7 +85,6 @@ class JsonReport:
                 for outcome in outcomes
             ],
         }
-        self._out.write(json.dumps(found, indent=2) + "\n")
 
 
 class TextReport:

@@ -15,12 +15,13 @@ from ipyext_patches.errors import (
 from ipyext_patches.host import Host, find_host
 from ipyext_patches.loops import LoopCalls, call_soon
 from ipyext_patches.spec import Patch, PatchReport
-from ipyext_patches.versions import CHECKED, PYTHON, CheckedRange, installed
+from ipyext_patches.versions import CHECKED, PYTHON, CheckedRange, Finding, findings, installed
 
 __all__ = [
     "CHECKED",
     "PYTHON",
     "CheckedRange",
+    "Finding",
     "Host",
     "LoopCalls",
     "NotAKernelError",
@@ -31,5 +32,6 @@ __all__ = [
     "UnsupportedTargetError",
     "call_soon",
     "find_host",
+    "findings",
     "installed",
 ]

@@ -62,32 +62,60 @@ def installed() -> dict[str, str]:
     return found
 
 
+@dataclass(frozen=True)
+class Finding:
+    """An installed version beside its checked range.
+
+    Attributes:
+        checked: the range.
+        version: what is installed, or None.
+        problem: what `check` raises for it, or None.
+    """
+
+    checked: CheckedRange
+    version: str | None
+    problem: UnsupportedTargetError | None = None
+
+
+def findings() -> list[Finding]:
+    """Every distribution in the checked range, beside what is installed."""
+    found = installed()
+    return [
+        Finding(checked, found.get(checked.distribution), _problem(checked, found))
+        for checked in (PYTHON, *CHECKED)
+    ]
+
+
+def _problem(checked: CheckedRange, found: dict[str, str]) -> UnsupportedTargetError | None:
+    name = checked.distribution
+    version = found.get(name)
+    expected = f"{name} {checked.versions.replace('|', ' or ')}"
+    if version is None:
+        return UnsupportedTargetError(name, "not installed", expected, checked.advice)
+    if not accepts(checked, version):
+        return UnsupportedTargetError(name, f"version {version}", expected, checked.advice)
+    if name == "ipython" and Version(version).major >= 9:
+        ipykernel = found.get("ipykernel")
+        if ipykernel is not None and Version(ipykernel).major == 5:
+            return UnsupportedTargetError(
+                "ipython",
+                f"version {version}",
+                "ipython <9 beside ipykernel 5.5",
+                "ipykernel 5.5 itself does not answer with IPython 9: pip install 'ipython<9'.",
+            )
+    return None
+
+
 def check() -> dict[str, str]:
     """Return the installed versions.
 
     Raises:
         UnsupportedTargetError: a version lies outside the checked range, or is missing.
     """
-    found = installed()
-    for checked in (PYTHON, *CHECKED):
-        version = found.get(checked.distribution)
-        expected = f"{checked.distribution} {checked.versions.replace('|', ' or ')}"
-        if version is None:
-            raise UnsupportedTargetError(
-                checked.distribution, "not installed", expected, checked.advice
-            )
-        if not accepts(checked, version):
-            raise UnsupportedTargetError(
-                checked.distribution, f"version {version}", expected, checked.advice
-            )
-    if Version(found["ipykernel"]).major == 5 and Version(found["ipython"]).major >= 9:
-        raise UnsupportedTargetError(
-            "ipython",
-            f"version {found['ipython']}",
-            "ipython <9 beside ipykernel 5.5",
-            "ipykernel 5.5 itself does not answer with IPython 9: pip install 'ipython<9'.",
-        )
-    return found
+    for finding in findings():
+        if finding.problem is not None:
+            raise finding.problem
+    return installed()
 
 
 def lane(ipykernel_version: str) -> Lane:

@@ -18,6 +18,8 @@ import zmq
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
 from jupyter_client.manager import KernelManager
 
+from ipyext.autoload import SWITCH
+
 if TYPE_CHECKING:
     from typing_extensions import Self
 
@@ -100,7 +102,7 @@ class StockKernel:
         self._manager = KernelManager(
             kernel_spec_manager=_ThisPython(), connection_file=str(home / "kernel.json")
         )
-        environment = {**os.environ, "IPYTHONDIR": str(home / "ipython")}
+        environment = {**os.environ, "IPYTHONDIR": str(home / "ipython"), SWITCH: "1"}
         environment.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")  # debugpy warns about 3.11+
         try:
             with self._log.open("wb") as log:

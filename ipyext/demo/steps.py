@@ -21,11 +21,13 @@ class Findings:
         lines: for people.
         measures: by name, in seconds (or counts).
         output: what the kernel printed or displayed, as it is.
+        details: rows of a table, for programs.
     """
 
     lines: tuple[str, ...] = ()
     measures: dict[str, float] = field(default_factory=dict)
     output: str = ""
+    details: tuple[dict[str, str], ...] = ()
 
 
 @dataclass
@@ -98,7 +100,7 @@ print("pyzmq", zmq.__version__)"""
 def versions(stage: Stage) -> Findings:
     text = stage.kernel.execute(VERSIONS).text
     check("ipykernel" in text, f"The cell printed {text!r}.")
-    loaded = stage.kernel.execute("'ipyext' in sys.modules").result
+    loaded = stage.kernel.execute("sys.modules.get('ipyext.extension') is not None").result
     check(loaded == "False", "ipyext is in the kernel already, so it is not a stock one.")
     return Findings(output=text)
 

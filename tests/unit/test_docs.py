@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import ipyext
+from ipyext.cli import parser
 from ipyext.config import IPyExt
 from ipyext.magics.arguments import ACTIONS
 from ipyext.magics.debugctl_arguments import ACTIONS as DEBUG_ACTIONS
@@ -29,6 +30,15 @@ def test_actions_of_debugctl(action: str) -> None:
 @pytest.mark.parametrize("setting", IPyExt.class_own_traits(config=True))
 def test_settings(setting: str) -> None:
     assert f"| `{setting}` |" in REFERENCE
+
+
+def test_commands_and_their_options() -> None:
+    (commands,) = [action for action in parser()._actions if isinstance(action.choices, dict)]
+    for name, command in commands.choices.items():
+        assert f"`ipyext {name}`" in REFERENCE
+        for action in command._actions:
+            for option in set(action.option_strings) - {"-h", "--help"}:
+                assert f"`{option}" in REFERENCE, option
 
 
 def test_every_refusal_of_the_kernel() -> None:

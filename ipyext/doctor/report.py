@@ -1,0 +1,116 @@
+"""How the doctor tells what it found: to people as text, to programs as JSON."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from rich.markup import escape
+
+from ipyext.demo.report import JsonReport, Outcome, Report, TextReport
+from ipyext.install.survey import Place
+from ipyext_patches import Finding
+
+FORMAT = 1  # of the JSON; a new number means that something was renamed or removed
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What can be seen without a kernel.
+
+    Attributes:
+        findings: versions beside the checked range.
+        beside: other versions by name, for reports of faults.
+        places: where the extension is installed to load by itself.
+    """
+
+    findings: Sequence[Finding]
+    beside: dict[str, str]
+    places: Sequence[Place]
+
+    @property
+    def fits(self) -> bool:
+        """Whether all versions are checked ones."""
+        return not any(finding.problem for finding in self.findings)
+
+
+class DoctorReport(Report, Protocol):
+    """Told the facts before the steps."""
+
+    def facts(self, facts: Facts) -> None:
+        """What can be seen without a kernel."""
+
+
+class DoctorJson(JsonReport):
+    """One JSON object, at the end. The reference documents it."""
+
+    def facts(self, facts: Facts) -> None:
+        self._facts = facts
+
+    def _found(self, outcomes: Sequence[Outcome], log: str) -> dict[str, Any]:
+        found = super()._found(outcomes, log)
+        return {
+            "format": FORMAT,
+            "ipyext": found["ipyext"],
+            "ok": found["ok"],
+            "python": sys.executable,
+            "versions": [
+                {
+                    "name": finding.checked.distribution,
+                    "version": finding.version,
+                    "checked": finding.checked.versions.split("|"),
+                    "ok": finding.problem is None,
+                    "advice": "" if finding.problem is None else finding.checked.advice,
+                }
+                for finding in self._facts.findings
+            ],
+            "beside": self._facts.beside,
+            "autoload": [
+                {"kind": place.kind, "name": place.name, "path": str(place.path)}
+                for place in self._facts.places
+            ],
+            "patches": [row for outcome in outcomes for row in outcome.findings.details],
+            **{name: found[name] for name in ("planned", "steps", "log")},
+        }
+
+
+class DoctorText(TextReport):
+    """Readable progress; see `TextReport`."""
+
+    def facts(self, facts: Facts) -> None:
+        self._fits = facts.fits
+        console = self._console
+        console.print("[bold]Versions[/], beside those that this release was checked with")
+        for finding in facts.findings:
+            checked = finding.checked
+            mark, style = self._mark(finding.problem is None), "green"
+            if finding.problem is not None:
+                style = "bold red"
+            console.print(
+                f"   [{style}]{mark}[/] {checked.distribution} {finding.version or 'missing'} "
+                f"[dim]({escape(checked.versions.replace('|', ' or '))})[/]"
+            )
+            if finding.problem is not None:
+                self._line(checked.advice, "red")
+        beside = ", ".join(f"{name} {version}" for name, version in facts.beside.items())
+        console.print(f"   [dim]beside {beside}; {escape(sys.executable)}[/]", soft_wrap=True)
+        console.print()
+        console.print("[bold]Loaded by itself[/], when a kernel starts")
+        for place in facts.places:
+            text = f"{place.kind} {place.name}: {place.path}"
+            console.print(f"   {escape(text)}", soft_wrap=True)
+        if not facts.places:
+            console.print("   nowhere; ipyext install --help says how to change that")
+        console.print()
+
+    def end(self, outcomes: Sequence[Outcome], log: str) -> None:
+        if self._fits:
+            super().end(outcomes, log)
+            return
+        self._console.print()
+        self._console.print(
+            "[bold red]ipyext does not load beside these versions[/], so nothing was tried. "
+            "See the advice above."
+        )

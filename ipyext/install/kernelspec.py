@@ -1,0 +1,164 @@
+"""A kernelspec that starts the stock ipykernel of this environment with the extension."""
+
+from __future__ import annotations
+
+import json
+import platform
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
+from jupyter_core.paths import jupyter_path
+
+from ipyext import __version__
+from ipyext.autoload import EXTENSION
+from ipyext.install.changes import Change, InstallError, WriteFile, folders_for, folders_without
+from ipyext.install.profile import ipython_dir
+
+MARK = "ipyext"  # in the metadata of a kernelspec that is ours
+PROTOCOL = "5.5"  # with supported_features: what kernels speak once the extension is loaded
+
+_NAME = re.compile(r"[a-z0-9._-]+")
+
+
+def manager() -> KernelSpecManager:
+    """Jupyter's own, with its own folders; by itself it would create IPython's."""
+    return KernelSpecManager(kernel_dirs=[*jupyter_path("kernels"), str(ipython_dir() / "kernels")])
+
+
+def folder_of(name: str, prefix: str | None) -> Path:
+    """Where a kernelspec goes: the user's folder, or that of an environment.
+
+    Raises:
+        InstallError: no kernelspec can have that name.
+    """
+    name = name.lower()  # as jupyter_client has it
+    if not _NAME.fullmatch(name) or not name.strip("."):
+        raise InstallError(
+            f"{name!r} cannot be the name of a kernelspec: it may have letters, digits, and "
+            "the characters - . _"
+        )
+    if prefix is None:
+        return Path(manager().user_kernel_dir, name)
+    return Path(prefix).absolute() / "share" / "jupyter" / "kernels" / name
+
+
+def is_ours(folder: Path) -> bool:
+    """Whether `install` has written the kernelspec in that folder."""
+    return _mark(folder) is not None
+
+
+def others(folder: Path) -> tuple[list[Path], bool]:
+    """Kernelspecs of the same name elsewhere, and whether Jupyter will find this one first."""
+    places = [Path(place) for place in manager().kernel_dirs]
+    same = [place / folder.name for place in places if (place / folder.name).is_dir()]
+    first = folder.parent in places and (
+        not same or same[0] == folder or places.index(folder.parent) < places.index(same[0].parent)
+    )
+    return [path for path in same if path != folder], first
+
+
+def install(folder: Path, display_name: str | None) -> list[Change]:
+    """The changes that put the kernelspec there; none if it is there as it should be.
+
+    Raises:
+        InstallError: somebody else's is there, or this environment has no ipykernel.
+    """
+    mark = _mark(folder)
+    if mark is None and folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise InstallError(
+            f"{folder} is there already and was not written by ipyext. Choose another name "
+            "(--kernelspec NAME). Nothing was changed."
+        )
+    if mark is not None and display_name is None:
+        display_name = _read(folder).get("display_name")
+    folders = folders_for(folder)
+    made = len(folders) if mark is None else int(mark["folders"])
+    files = dict(_files(made, display_name or f"Python {sys.version_info[0]} (ipyext)"))
+    before = (_read(folder).get("argv") or [sys.executable])[0]
+    note = "" if before == sys.executable else f"it started {before}"
+    changes: list[Change] = list(folders)
+    for name, content in files.items():
+        old = (folder / name).read_bytes() if (folder / name).exists() else None
+        if old != content:
+            changes.append(WriteFile(folder / name, note if old else "", content, old))
+    return changes
+
+
+def uninstall(folder: Path) -> list[Change]:
+    """The changes that remove the kernelspec; none if there is nothing.
+
+    Raises:
+        InstallError: it is not ours.
+    """
+    if not folder.exists():
+        return []
+    mark = _mark(folder)
+    if mark is None:
+        raise InstallError(
+            f"{folder} was not written by ipyext and is left alone. To remove it all the same: "
+            f"jupyter kernelspec remove {folder.name}"
+        )
+    files = [folder / name for name in mark["files"] if (folder / name).is_file()]
+    return [
+        *(WriteFile(file, "", None, file.read_bytes()) for file in files),
+        *folders_without(files, folder, int(mark["folders"])),
+    ]
+
+
+def _files(folders: int, display_name: str) -> Iterator[tuple[str, bytes]]:
+    """Names and contents; kernel.json comes last, because it makes the folder a kernelspec."""
+    try:
+        # No folders: then it is what the ipykernel of this environment says about itself.
+        stock = KernelSpecManager(kernel_dirs=[]).get_kernel_spec("python3")
+    except NoSuchKernel:
+        raise InstallError(
+            f"{sys.executable} has no ipykernel, so there is nothing to start. Install it there: "
+            f"{sys.executable} -m pip install ipykernel"
+        ) from None
+    logos = sorted(Path(stock.resource_dir).glob("logo-*"))
+    for logo in logos:
+        yield logo.name, logo.read_bytes()
+    arguments = list(stock.argv)
+    if platform.python_implementation() == "CPython" and sys.version_info >= (3, 11):
+        # As ipykernel 7 does for its own: the debugger can look into the standard library.
+        arguments.insert(1, "-Xfrozen_modules=off")
+    spec: dict[str, Any] = {
+        "argv": [*arguments, "--ext", EXTENSION],
+        "display_name": display_name,
+        "language": stock.language,
+        "metadata": {
+            **stock.metadata,
+            "debugger": True,
+            MARK: {
+                "version": __version__,
+                "folders": folders,
+                "files": [*(logo.name for logo in logos), "kernel.json"],
+            },
+        },
+        "kernel_protocol_version": PROTOCOL,
+    }
+    yield "kernel.json", json.dumps(spec, indent=1).encode() + b"\n"
+
+
+def _read(folder: Path) -> dict[str, Any]:
+    try:
+        found = json.loads((folder / "kernel.json").read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _mark(folder: Path) -> dict[str, Any] | None:
+    metadata = _read(folder).get("metadata")
+    mark = metadata.get(MARK) if isinstance(metadata, dict) else None
+    if not isinstance(mark, dict) or not isinstance(mark.get("folders"), int):
+        return None
+    files = mark.get("files")
+    # People may edit it, and what it names is deleted one day.
+    if not isinstance(files, list) or any(Path(str(name)).name != name for name in files):
+        return None
+    return mark

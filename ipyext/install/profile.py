@@ -1,0 +1,192 @@
+"""A block of ours in ``ipython_kernel_config.py``, which kernels read and plain IPython does not.
+
+Between its first and its last line it is ours; every other byte of the file stays what it is.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from pathlib import Path
+
+from ipyext.install.changes import Change, InstallError, WriteFile, folders_for, folders_without
+
+FILE = "ipython_kernel_config.py"
+
+_FIRST = b"# >>> ipyext >>> written by `ipyext install`, removed by `ipyext install --uninstall`"
+_LAST = b"# <<< ipyext <<<"
+_MARK = re.compile(rb"^# (>>> ipyext >>>|<<< ipyext <<<)", re.M)
+_BLOCK = re.compile(
+    rb"^# >>> ipyext >>>.*\n"
+    rb"# Came with it: (?:(?P<line>the line break before it)|the file, folders: (?P<folders>\d+))"
+    rb"\r?\n"
+    rb"(?:(?!# >>> ipyext).*\n)*?"
+    rb"# <<< ipyext <<<(?:\r?\n|\r?\Z)",
+    re.M,
+)
+
+
+def _block(came: bytes) -> bytes:
+    return b"\n".join(
+        (
+            _FIRST,
+            b"# Came with it: " + came,
+            b"# Kernels load ipyext when they start, unless IPYEXT_DISABLE=1 is set for them.",
+            b"try:",
+            b"    from ipyext.autoload import configure",
+            b"except ImportError:  # not in this kernel's environment, or not any more",
+            b"    pass",
+            b"else:",
+            b"    configure(get_config())",
+            _LAST,
+            b"",
+        )
+    )
+
+
+def ipython_dir() -> Path:
+    """Where IPython's profiles are. IPython's own function would create it."""
+    named = os.environ.get("IPYTHONDIR")
+    if named:
+        return Path(os.path.normpath(os.path.expanduser(named)))
+    home = Path.home() / ".ipython"
+    old = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "ipython"
+    return old if old.is_dir() and not home.exists() else home
+
+
+def file_of_profile(name: str) -> Path:
+    """The file that kernels with that profile read.
+
+    Raises:
+        InstallError: there is no such profile. IPython makes ``default`` by itself, so that one
+            need not be there.
+    """
+    root = ipython_dir()
+    if not name or Path(name).name != name:
+        raise InstallError(f"{name!r} is not the name of a profile.")
+    folder = root / f"profile_{name}"
+    if name != "default" and not folder.is_dir():
+        known = sorted(found.name[8:] for found in root.glob("profile_*") if found.is_dir())
+        raise InstallError(
+            f"There is no profile {name!r} in {root}"
+            + (f"; there are: {', '.join(known)}. " if known else ". ")
+            + f"Create it with: ipython profile create {name}"
+        )
+    return folder / FILE
+
+
+def file_of_prefix(prefix: str) -> Path:
+    """The file that all kernels of an environment read, whatever their profile.
+
+    Raises:
+        InstallError: there is no such environment.
+    """
+    if not Path(prefix).is_dir():
+        raise InstallError(f"There is no folder {prefix}, so no environment either.")
+    return Path(os.path.abspath(prefix), "etc", "ipython", FILE)
+
+
+def is_installed(file: Path) -> bool:
+    """Whether the block is in that file."""
+    try:
+        return _BLOCK.search(file.read_bytes()) is not None
+    except OSError:
+        return False
+
+
+def install(file: Path) -> list[Change]:
+    """The changes that put the block into `file`; none if it is there.
+
+    Raises:
+        InstallError: kernels would not read the file, or would not heed it.
+    """
+    old = _read(file)
+    if old is None:
+        _check_json(file.with_suffix(".json"))
+        folders = folders_for(file.parent)
+        block = _block(b"the file, folders: %d" % len(folders))
+        return [*folders, WriteFile(file, "", block, None)]
+    found = _find(file, old)
+    if found is not None:
+        # A block of an earlier release becomes one of this.
+        came = b"the line break before it" if found["line"] else found[0].splitlines()[1][16:]
+        new = old[: found.start()] + _line_breaks(old, _block(came)) + old[found.end() :]
+        return [] if new == old else [WriteFile(file, "our lines in it", new, old)]
+    _check_json(file.with_suffix(".json"))
+    _check_python(file, old)
+    # Always a line break first: then taking the block out leaves exactly what was there.
+    new = old + _line_breaks(old, b"\n" + _block(b"the line break before it"))
+    _check_python(file, new)
+    return [WriteFile(file, "lines at its end; the rest is as it was", new, old)]
+
+
+def uninstall(file: Path) -> list[Change]:
+    """The changes that take the block out of `file`; none if it is not there.
+
+    Raises:
+        InstallError: the block was edited, so that its end cannot be told.
+    """
+    old = _read(file)
+    found = None if old is None else _find(file, old)
+    if old is None or found is None:
+        return []
+    before, rest = old[: found.start()], old[found.end() :]
+    if not found["line"] and not before and not rest:
+        folders = folders_without([file], file.parent, int(found["folders"]))
+        return [WriteFile(file, "", None, old), *folders]
+    if found["line"]:
+        without = before[: -2 if before.endswith(b"\r\n") else -1]
+        # What was written after the block must not end up in the last line before it.
+        if not rest or without.endswith(b"\n") or not without:
+            before = without
+    return [WriteFile(file, "our lines are out; the rest is as it was", before + rest, old)]
+
+
+def _line_breaks(like: bytes, text: bytes) -> bytes:
+    return text.replace(b"\n", b"\r\n") if b"\r\n" in like else text
+
+
+def _read(file: Path) -> bytes | None:
+    try:
+        return file.read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise InstallError(f"Cannot read {file}: {error.strerror}. Nothing was changed.") from None
+
+
+def _find(file: Path, content: bytes) -> re.Match[bytes] | None:
+    found = _BLOCK.search(content)
+    if len(_MARK.findall(content)) != (0 if found is None else 2):
+        raise InstallError(
+            f"The lines of ipyext in {file} were edited, so it is unclear where they end. Delete "
+            f"everything from '# >>> ipyext' to '{_LAST.decode()}' by hand. Nothing was changed."
+        )
+    return found
+
+
+def _check_python(file: Path, content: bytes) -> None:
+    try:
+        compile(content, str(file), "exec", dont_inherit=True)
+    except (SyntaxError, ValueError) as error:
+        place = f", line {error.lineno}" if isinstance(error, SyntaxError) else ""
+        raise InstallError(
+            f"{file}{place}: {getattr(error, 'msg', error)}. Kernels do not read a file with such "
+            "an error. Correct it first; nothing was changed."
+        ) from None
+
+
+def _check_json(file: Path) -> None:
+    """A JSON file of the same name counts over ours."""
+    try:
+        found = json.loads(file.read_bytes())
+        theirs = found["IPKernelApp"]["extensions"]
+    except (OSError, ValueError, LookupError, TypeError):
+        return
+    if "ipyext" not in theirs and "ipyext.autoload" not in theirs:
+        raise InstallError(
+            f"{file} sets IPKernelApp.extensions, which counts over {FILE}. Add "
+            '"ipyext.autoload" to that list by hand, or rename IPKernelApp there to '
+            "InteractiveShellApp, whose lists are joined. Nothing was changed."
+        )

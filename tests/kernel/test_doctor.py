@@ -1,0 +1,103 @@
+"""The command `ipyext doctor`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ipyext import __version__
+from ipyext.doctor.report import FORMAT
+from ipyext.doctor.steps import STEPS
+from tests.kernel.test_demo import run
+
+
+@pytest.fixture(scope="module")
+def found() -> dict[str, Any]:
+    done = run("doctor", "--json")
+    assert done.returncode == 0, done.stdout + done.stderr
+    return json.loads(done.stdout)
+
+
+def test_all_is_well(found: dict[str, Any]) -> None:
+    assert (found["ok"], found["planned"], found["log"]) == (True, len(STEPS), "")
+    assert [step["id"] for step in found["steps"]] == [step.id for step in STEPS]
+    assert all(step["ok"] and step["seconds"] > 0 for step in found["steps"])
+
+
+def test_the_fields_are_those_that_are_documented(found: dict[str, Any]) -> None:
+    reference = Path(__file__).parents[2] / "docs" / "reference.md"
+    documented = reference.read_text().split("### `ipyext doctor --json`")[1]
+    assert (found["format"], found["ipyext"]) == (FORMAT, __version__)
+    for row in (found, found["versions"][0], found["patches"][0], found["steps"][0]):
+        for name in row:
+            assert f"`{name}`" in documented, name
+
+
+def test_versions(found: dict[str, Any]) -> None:
+    versions = {row["name"]: row for row in found["versions"]}
+    assert {"Python", "ipykernel", "ipython", "pyzmq", "wrapt"} == versions.keys()
+    assert all(row["ok"] and row["version"] and row["checked"] for row in versions.values())
+    assert "debugpy" in found["beside"]
+
+
+def test_patches(found: dict[str, Any]) -> None:
+    assert len(found["patches"]) == found["steps"][2]["measures"]["changes"] > 20
+    assert all(row["why"] and row["state"] == "applied" for row in found["patches"])
+
+
+def test_the_debugger_was_tried(found: dict[str, Any]) -> None:
+    (step,) = [step for step in found["steps"] if step["id"] == "debugger"]
+    assert step["measures"].keys() == {"start", "hit", "continue"}
+
+
+def test_plain_and_where_it_is_installed(tmp_path: Path) -> None:
+    env = {"IPYTHONDIR": str(tmp_path / "ipython"), "JUPYTER_DATA_DIR": str(tmp_path / "jupyter")}
+    assert run("install", **env).returncode == 0
+    assert run("install", "--kernelspec", "live", **env).returncode == 0
+    done = run("doctor", "--plain", FORCE_COLOR="1", **env)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.isascii()
+    assert "\033" not in done.stdout
+    assert f"All {len(STEPS)} steps did what they say" in done.stdout
+    assert f"profile default: {tmp_path}" in done.stdout
+    assert f"kernelspec live: {tmp_path}" in done.stdout
+    assert "control.handlers" in done.stdout
+
+
+def test_the_self_test_is_on_a_stock_kernel_all_the_same(tmp_path: Path) -> None:
+    """Also where every kernel of the environment loads it."""
+    assert run("install", "--prefix", str(tmp_path)).returncode == 0
+    (tmp_path / "sitecustomize.py").write_text(f"import sys; sys.prefix = {str(tmp_path)!r}")
+    done = run("doctor", "--json", PYTHONPATH=str(tmp_path))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert [place["kind"] for place in json.loads(done.stdout)["autoload"]] == ["environment"]
+
+
+def test_a_version_that_was_not_checked(tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text(
+        "from importlib import metadata\n"
+        "real = metadata.version\n"
+        "metadata.version = lambda name: '99' if name == 'pyzmq' else real(name)\n"
+    )
+    done = run("doctor", "--json", PYTHONPATH=str(tmp_path))
+    assert done.returncode == 1
+    found = json.loads(done.stdout)
+    assert (found["ok"], found["steps"]) == (False, [])
+    (wrong,) = [row for row in found["versions"] if not row["ok"]]
+    assert (wrong["name"], wrong["version"]) == ("pyzmq", "99")
+    assert "pip install" in wrong["advice"]
+    done = run("doctor", "--plain", PYTHONPATH=str(tmp_path))
+    assert done.returncode == 1
+    assert "pip install 'pyzmq" in done.stdout
+    assert "nothing was tried" in done.stdout
+
+
+def test_a_step_that_fails_is_told(tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text("import sys; sys.modules['debugpy'] = None")
+    done = run("doctor", "--plain", PYTHONPATH=str(tmp_path))
+    assert done.returncode == 1
+    assert "Failed: Debug main while it loops." in done.stdout
+    assert "Traceback" not in done.stderr

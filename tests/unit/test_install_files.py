@@ -1,0 +1,398 @@
+"""`ipyext install`: what it does to files, and that it undoes exactly that. No kernels."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from ipyext.cli import main
+from ipyext.install.changes import InstallError, MakeFolder, WriteFile, make
+from ipyext.install.profile import FILE, ipython_dir
+
+Run = Callable[..., tuple[int, str, str]]
+FOUND = {
+    "empty": b"",
+    "a line": b"c = get_config()\nc.IPKernelApp.extensions = ['other']\n",
+    "no line break at the end": b"c.InteractiveShell.colors = 'nocolor'",
+    "Windows": b"c.A.b = 1\r\n# last\r\n",
+    "Windows, no line break at the end": b"c.A.b = 1\r\n# last",
+    "byte order mark": b"\xef\xbb\xbfc.A.b = 1\n",
+    "another encoding": "# -*- coding: latin-1 -*-\nc.A.b = 'grün'\n".encode("latin-1"),
+    "empty lines": b"\n\n\n",
+}
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    home = tmp_path / "home"
+    home.mkdir()
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("IPYTHONDIR", str(home / "ipython"))
+    monkeypatch.setenv("JUPYTER_DATA_DIR", str(home / "jupyter"))
+    monkeypatch.setenv("JUPYTER_CONFIG_DIR", str(home / "jupyter-config"))
+    monkeypatch.delenv("JUPYTER_PATH", raising=False)
+    monkeypatch.delenv("IPYEXT_DISABLE", raising=False)
+    return home
+
+
+@pytest.fixture
+def install(home: Path, capsys: pytest.CaptureFixture[str]) -> Run:
+    def run(*arguments: str) -> tuple[int, str, str]:
+        try:
+            status = main(["install", *arguments])
+        except SystemExit as error:
+            status = int(str(error.code))
+        out, err = capsys.readouterr()
+        return status, out, err
+
+    return run
+
+
+def tree(folder: Path) -> dict[str, bytes | None]:
+    """Everything below a folder."""
+    return {
+        str(path.relative_to(folder)): path.read_bytes() if path.is_file() else None
+        for path in folder.rglob("*")
+    }
+
+
+def profile_file(home: Path, content: bytes | None = None) -> Path:
+    folder = home / "ipython" / "profile_default"
+    if content is not None:
+        folder.mkdir(parents=True)
+        (folder / FILE).write_bytes(content)
+    return folder / FILE
+
+
+# -- profiles --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("found", FOUND.values(), ids=FOUND)
+def test_what_is_in_the_file_stays(install: Run, home: Path, found: bytes) -> None:
+    file = profile_file(home, found)
+    file.chmod(0o600)
+    status, out, _ = install()
+    assert (status, str(file) in out) == (0, True)
+    now = file.read_bytes()
+    assert now.startswith(found)
+    assert now.count(b"configure(get_config())") == 1
+    assert (b"\r\n" in now) == (b"\r\n" in found)
+    assert file.stat().st_mode & 0o777 == 0o600
+    compile(now, "config", "exec")
+    status, out, _ = install()  # once more
+    assert (status, out.startswith("Nothing to do")) == (0, True)
+    assert file.read_bytes() == now
+    assert install("--uninstall")[0] == 0
+    assert tree(home) == {
+        "ipython": None,
+        "ipython/profile_default": None,
+        f"ipython/profile_default/{FILE}": found,
+    }
+    assert install("--uninstall")[1].startswith("Nothing to do")
+
+
+def test_what_it_made_goes_with_it(install: Run, home: Path) -> None:
+    assert install()[0] == 0
+    assert profile_file(home).is_file()
+    assert install("--uninstall")[0] == 0
+    assert tree(home) == {}
+
+
+def test_folders_that_are_in_use_stay(install: Run, home: Path) -> None:
+    install()
+    (profile_file(home).parent / "history.sqlite").write_bytes(b"")
+    assert install("--uninstall")[0] == 0
+    assert tree(home) == {
+        "ipython": None,
+        "ipython/profile_default": None,
+        "ipython/profile_default/history.sqlite": b"",
+    }
+
+
+@pytest.mark.parametrize("found", [None, b"a = 1\n", b"a = 1", b""])
+def test_lines_that_people_add_afterwards_stay(
+    install: Run, home: Path, found: bytes | None
+) -> None:
+    file = profile_file(home, found)
+    install()
+    file.write_bytes(file.read_bytes() + b"b = 2\n")
+    assert install()[1].startswith("Nothing to do")
+    assert install("--uninstall")[0] == 0
+    assert file.read_bytes() == {None: b"b = 2\n", b"": b"b = 2\n"}.get(found, b"a = 1\nb = 2\n")
+
+
+def test_lines_before_ours_stay(install: Run, home: Path) -> None:
+    file = profile_file(home)
+    install()
+    file.write_bytes(b"a = 1\n" + file.read_bytes())
+    assert install("--uninstall")[0] == 0
+    assert file.read_bytes() == b"a = 1\n"
+
+
+def test_the_block_of_another_release_is_replaced(install: Run, home: Path) -> None:
+    file = profile_file(home, b"a = 1\n")
+    install()
+    new = file.read_bytes()
+    file.write_bytes(new.replace(b"configure(get_config())", b"old()") + b"b = 2\n")
+    assert install()[0] == 0
+    assert file.read_bytes() == new + b"b = 2\n"
+
+
+def test_a_linked_file_stays_a_link(install: Run, home: Path) -> None:
+    real = home / "dotfiles.py"
+    real.write_bytes(b"a = 1\n")
+    file = profile_file(home)
+    file.parent.mkdir(parents=True)
+    file.symlink_to(real)
+    install()
+    assert file.is_symlink()
+    assert b"ipyext" in real.read_bytes()
+    install("--uninstall")
+    assert (file.is_symlink(), real.read_bytes()) == (True, b"a = 1\n")
+
+
+def test_other_profiles(install: Run, home: Path) -> None:
+    (home / "ipython" / "profile_work").mkdir(parents=True)
+    status, _, err = install("--profile", "play")
+    assert (status, "there are: work" in err, "ipython profile create play" in err) == (1, 1, 1)
+    assert install("--profile", "work")[0] == 0
+    assert (home / "ipython" / "profile_work" / FILE).is_file()
+    assert not profile_file(home).exists()
+    assert install("--profile", "../work")[0] == 1
+
+
+def test_an_environment(install: Run, home: Path, tmp_path: Path) -> None:
+    status, _, err = install("--prefix", str(tmp_path / "env"))
+    assert (status, "There is no folder" in err) == (1, True)
+    (tmp_path / "env").mkdir()
+    assert install("--prefix", str(tmp_path / "env"))[0] == 0
+    assert (tmp_path / "env" / "etc" / "ipython" / FILE).is_file()
+    assert install("--prefix", str(tmp_path / "env"), "--uninstall")[0] == 0
+    assert tree(tmp_path / "env") == {}
+
+
+def test_where_profiles_are(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from IPython.paths import get_ipython_dir
+
+    monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
+    assert not ipython_dir().exists()  # looking makes nothing
+    assert str(ipython_dir()) == get_ipython_dir()
+    monkeypatch.delenv("IPYTHONDIR")
+    assert str(ipython_dir()) == get_ipython_dir()
+
+
+@pytest.mark.parametrize(
+    ("found", "what"),
+    [
+        (b"c.A.b = \n", "line 1"),
+        (b"a = 1\n# >>> ipyext >>> written by\n", "by hand"),
+        (b"a = 1\n# <<< ipyext <<<\n", "by hand"),
+    ],
+)
+def test_files_that_cannot_be_edited_safely(
+    install: Run, home: Path, found: bytes, what: str
+) -> None:
+    file = profile_file(home, found)
+    status, out, err = install()
+    assert (status, out) == (1, "")
+    assert str(file) in err
+    assert what in err
+    assert file.read_bytes() == found
+
+
+def test_a_json_file_that_counts_over_ours(install: Run, home: Path) -> None:
+    file = profile_file(home, b"").with_suffix(".json")
+    before = b'{"IPKernelApp": {"extensions": ["other"]}}'
+    file.write_bytes(before)
+    status, _, err = install()
+    assert (status, str(file) in err, '"ipyext.autoload"' in err) == (1, True, True)
+    file.write_bytes(before.replace(b"IPKernelApp", b"InteractiveShellApp"))
+    assert install()[0] == 0
+
+
+# -- kernelspecs -----------------------------------------------------------------------------------
+
+
+def test_a_kernelspec_comes_and_goes(install: Run, home: Path) -> None:
+    status, out, _ = install("--kernelspec", "Live")
+    folder = home / "jupyter" / "kernels" / "live"
+    assert (status, str(folder) in out, "--kernelspec live --uninstall" in out) == (0, True, True)
+    assert (folder / "logo-64x64.png").is_file()
+    made = tree(home)
+    status, out, _ = install("--kernelspec", "live")
+    assert (status, out.startswith("Nothing to do"), tree(home)) == (0, True, made)
+    assert install("--kernelspec", "live", "--uninstall")[0] == 0
+    assert tree(home) == {}
+    assert install("--kernelspec", "live", "--uninstall")[1].startswith("Nothing to do")
+
+
+def test_what_is_in_the_kernelspec(install: Run, home: Path) -> None:
+    install("--kernelspec", "live", "--display-name", "Lively")
+    spec = json.loads((home / "jupyter" / "kernels" / "live" / "kernel.json").read_bytes())
+    assert spec["argv"][0] == sys.executable
+    assert spec["argv"][-2:] == ["--ext", "ipyext.autoload"]
+    assert "{connection_file}" in spec["argv"]
+    assert spec["display_name"] == "Lively"
+    assert spec["metadata"]["debugger"] is True
+    assert spec["kernel_protocol_version"] == "5.5"
+    assert "interrupt_mode" not in spec  # as ipykernel: by signal
+    install("--kernelspec", "live")  # keeps the name that it was given
+    again = json.loads((home / "jupyter" / "kernels" / "live" / "kernel.json").read_bytes())
+    assert again == spec
+
+
+def test_the_kernelspec_of_another_environment_is_taken_over(install: Run, home: Path) -> None:
+    install("--kernelspec", "live")
+    file = home / "jupyter" / "kernels" / "live" / "kernel.json"
+    made = file.read_bytes()
+    spec = json.loads(made)
+    spec["argv"][0] = "/old/python"
+    file.write_text(json.dumps(spec))
+    assert "it started /old/python" in install("--kernelspec", "live")[1]
+    assert file.read_bytes() == made
+
+
+def test_in_an_environment(install: Run, home: Path, tmp_path: Path) -> None:
+    (tmp_path / "env").mkdir()
+    where = ("--kernelspec", "live", "--prefix", str(tmp_path / "env"))
+    status, out, _ = install(*where)
+    assert (status, "does not look there" in out) == (0, True)
+    assert (tmp_path / "env/share/jupyter/kernels/live/kernel.json").is_file()
+    assert install(*where, "--uninstall")[0] == 0
+    assert (tree(tmp_path / "env"), tree(home)) == ({}, {})
+
+
+def test_a_name_that_others_have(install: Run, home: Path, tmp_path: Path) -> None:
+    folder = home / "jupyter" / "kernels" / "live"
+    folder.mkdir(parents=True)
+    (folder / "kernel.json").write_text('{"argv": ["x"], "metadata": {}}')
+    before = tree(home)
+    status, _, err = install("--kernelspec", "live")
+    assert (status, "not written by ipyext" in err) == (1, True)
+    status, _, err = install("--kernelspec", "live", "--uninstall")
+    assert (status, "jupyter kernelspec remove live" in err) == (1, True)
+    assert tree(home) == before
+
+
+def test_files_that_people_add_to_the_kernelspec_stay(install: Run, home: Path) -> None:
+    install("--kernelspec", "live")
+    (home / "jupyter/kernels/live/kernel.js").write_text("//")
+    status, out, _ = install("--kernelspec", "live", "--uninstall")
+    assert (status, "are left" in out) == (0, True)
+    assert [path for path, content in tree(home).items() if content is not None] == [
+        "jupyter/kernels/live/kernel.js"
+    ]
+
+
+def test_a_mark_that_names_files_elsewhere_is_not_ours(install: Run, home: Path) -> None:
+    install("--kernelspec", "live")
+    (home / "precious").write_text("")
+    file = home / "jupyter" / "kernels" / "live" / "kernel.json"
+    spec = json.loads(file.read_bytes())
+    spec["metadata"]["ipyext"]["files"].append("../../../precious")
+    file.write_text(json.dumps(spec))
+    assert install("--kernelspec", "live", "--uninstall")[0] == 1
+    assert (home / "precious").exists()
+
+
+def test_names_that_jupyter_does_not_take(install: Run, home: Path) -> None:
+    for name in ("../x", "a b", "", "..", "ä"):
+        assert install("--kernelspec", name)[0] == 1
+    assert tree(home) == {}
+
+
+# -- both ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("where", [(), ("--kernelspec", "live")])
+def test_a_dry_run_changes_nothing(install: Run, home: Path, where: tuple[str, ...]) -> None:
+    status, out, _ = install(*where, "--dry-run")
+    assert (status, "Would create" in out, "Created" in out, tree(home)) == (0, True, False, {})
+    install(*where)
+    made = tree(home)
+    status, out, _ = install(*where, "--uninstall", "--dry-run")
+    assert (status, "Would remove" in out, "Removed" in out, tree(home)) == (0, True, False, made)
+
+
+@pytest.mark.parametrize("where", [("ipython",), ("jupyter", "--kernelspec", "live")])
+def test_places_that_cannot_be_written(install: Run, home: Path, where: tuple[str, ...]) -> None:
+    (home / where[0]).write_text("a file, where a folder should be")
+    status, out, err = install(*where[1:])
+    assert (status, out, err.count("\n")) == (1, "", 1)
+    assert "Nothing was changed" in err
+    assert list(tree(home)) == [where[0]]
+
+
+def test_all_or_nothing(tmp_path: Path) -> None:
+    (tmp_path / "old").write_bytes(b"old")
+    changes = [
+        MakeFolder(tmp_path / "new"),
+        WriteFile(tmp_path / "new" / "file", "", b"content", None),
+        WriteFile(tmp_path / "old", "", b"changed", b"old"),
+        WriteFile(tmp_path / "missing" / "file", "", b"content", None),
+    ]
+    with pytest.raises(InstallError, match=r"missing.*Nothing was changed"):
+        make(changes)
+    assert tree(tmp_path) == {"old": b"old"}
+
+
+def test_new_files_have_ordinary_rights(install: Run, home: Path) -> None:
+    install("--kernelspec", "live")
+    umask = os.umask(0)
+    os.umask(umask)
+    file = home / "jupyter" / "kernels" / "live" / "kernel.json"
+    assert file.stat().st_mode & 0o777 == 0o666 & ~umask
+
+
+def test_it_says_so_if_loading_is_switched_off(
+    install: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("IPYEXT_DISABLE", "1")
+    assert "IPYEXT_DISABLE is set" in install()[1]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        ("--profile", "a", "--kernelspec", "b"),
+        ("--profile", "a", "--sys-prefix"),
+        ("--user", "--sys-prefix"),
+        ("--display-name", "x"),
+        ("--prefix",),
+    ],
+)
+def test_wrong_arguments(install: Run, home: Path, wrong: tuple[str, ...]) -> None:
+    status, out, err = install(*wrong)
+    assert (status, out, "usage:" in err) == (2, "", True)
+    assert tree(home) == {}
+
+
+def test_help_teaches(install: Run) -> None:
+    status, out, _ = install("--help")
+    assert status == 0
+    for word in ("examples:", "IPYEXT_DISABLE", "exit status", "--uninstall"):
+        assert word in out
+
+
+def test_completion_in_the_shell(tmp_path: Path) -> None:
+    pytest.importorskip("argcomplete")
+    line = "ipyext install --un"
+    subprocess.run(
+        [sys.executable, "-m", "ipyext.cli"],
+        timeout=60,
+        check=True,
+        env={
+            **os.environ,
+            "_ARGCOMPLETE": "1",
+            "_ARGCOMPLETE_STDOUT_FILENAME": str(tmp_path / "out"),
+            "COMP_LINE": line,
+            "COMP_POINT": str(len(line)),
+        },
+    )
+    assert (tmp_path / "out").read_text().strip() == "--uninstall"

@@ -8,8 +8,7 @@ from collections.abc import Callable
 from ipyext.debug.parties import Action, Forward, Message, Then
 from ipyext.protocol import dap
 
-SECONDS = 60.0  # for what runs the person's code; the rest has a tenth of it
-_RUNS_CODE = frozenset({"evaluate", "setExpression", "setVariable", "variables", "scopes"})
+SECONDS = 60.0  # also for what is quick: it may come behind many log messages
 
 
 class Questions:
@@ -29,7 +28,7 @@ class Questions:
         seq = next(self._seq)
         request = {"seq": seq, "type": "request", "command": command, "arguments": arguments}
         self._open[seq] = (request, then or _ignore)
-        self._add(Forward(request, SECONDS if command in _RUNS_CODE else SECONDS / 10))
+        self._add(Forward(request, SECONDS))
 
     def answered(self, response: Message) -> None:
         """debugpy answers; nothing if that is too late, or once more."""

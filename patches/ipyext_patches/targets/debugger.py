@@ -11,6 +11,7 @@ import os
 import socket
 import sys
 import threading
+import time
 from types import FrameType
 from typing import Any
 
@@ -156,6 +157,10 @@ class Debugpy:
         """It has connected: send what it says at once. Small writes wait 40 ms otherwise."""
         self._py_db = _global_debugger()
         with contextlib.suppress(AttributeError, OSError):
+            # What pydevd knows of code outlives the session, and is old or not by this number
+            # alone, which begins at 0 every time. Sessions are further apart than their changes.
+            self._py_db.mtime = int(time.monotonic() * 1000) % 2**30
+            _forget_code(self._py_db)
             self._py_db._client_socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def release(self) -> None:
@@ -349,11 +354,13 @@ class Debugpy:
         )
 
     def trace_this_thread(self) -> None:
-        """Up to Python 3.11: have the calling thread traced, if it is not."""
+        """New code runs in the calling thread: have it traced, if it is not."""
         debugger = self._py_db
-        if debugger is None or MONITORED or sys.gettrace() is not None:
+        if debugger is None:
             return
-        debugger.enable_tracing()
+        _forget_code(debugger)
+        if not MONITORED and sys.gettrace() is None:
+            debugger.enable_tracing()
 
     # -- stops that we ask for -----------------------------------------------------------------
 
@@ -412,6 +419,14 @@ class _Marks:
                 delattr(thread, name)
             else:
                 setattr(thread, name, value)
+
+
+def _forget_code(debugger: Any) -> None:
+    """What pydevd knows of code is void: equal functions of two files are the same to it."""
+    debugger.mtime += 1  # from Python 3.12 on
+    pydevd = sys.modules["pydevd"]
+    for name in ("global_cache_skips", "global_cache_frame_skips"):
+        getattr(pydevd, name, {}).clear()
 
 
 def _forget_steps() -> None:

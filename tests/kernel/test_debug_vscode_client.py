@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from tests.dap import JupyterDap
 from tests.vscode_client import MISSING, VsCodeClient, install
 from tests.wire import Wire
 
@@ -174,3 +175,109 @@ def test_pause_and_what_is_refused(kernel: Wire, client: VsCodeClient, child: st
         client.do("stackTraceRequest", {"threadId": thread})
     assert kernel.execute("go.set()", subshell=child).status == "ok"
     assert kernel.wait(running)[0].status == "ok"
+
+
+# -- several at once -------------------------------------------------------------------------------
+
+LOOP = "total = 0\nfor i in range(4):\n    total += i\n    last = i\ntotal"
+
+
+class Stops:
+    """Where a cell stops, as all clients see it; each of them is told of every stop."""
+
+    def __init__(self, kernel: Wire, jupyter: JupyterDap, *clients: VsCodeClient) -> None:
+        self.kernel = kernel
+        self.jupyter = jupyter
+        self.clients = list(clients)
+        self.seen = dict.fromkeys(clients, 0)
+
+    def lines(self) -> list[int]:
+        """Run `LOOP`, continue after every stop."""
+        self.jupyter.forget()
+        running = self.kernel.send_execute(LOOP)
+        found: list[int] = []
+        while self._stopped(running, len(found) + 1):
+            thread = self.jupyter.events("stopped")[-1]["body"]["threadId"]
+            line = self.jupyter.frames(thread)[0]["line"]
+            for client in self.clients:
+                self.seen[client] += 1
+                assert client.event("stopped", self.seen[client])["threadId"] == thread
+                frames = client.do("stackTraceRequest", {"threadId": thread})["stackFrames"]
+                assert frames[0]["line"] == line
+            found.append(line)
+            self.jupyter.do("continue", threadId=thread)
+        assert self.kernel.wait(running)[0].result == "6"
+        return found
+
+    def _stopped(self, running: str, count: int) -> bool:
+        def known() -> bool:
+            return len(self.jupyter.events("stopped")) >= count or self.kernel.answers[running].idle
+
+        self.kernel.until(known, what="a stop or the end")
+        return len(self.jupyter.events("stopped")) >= count
+
+
+def test_two_of_them_and_a_notebook(kernel: Wire, connect: Connect) -> None:
+    jupyter = JupyterDap(kernel)
+    jupyter.attach()
+    first, second = connect(), connect()
+    for client in (first, second):
+        attach(client)
+        client.do("configurationDoneRequest")
+    path = jupyter.cell(LOOP)
+    source = {"source": {"path": path}}
+    jupyter.set_breakpoints(path, {"line": 3, "condition": "i == 1"})
+    at_three = [{"line": 3, "condition": "i == 3"}]
+    first.do("setBreakpointsRequest", {**source, "breakpoints": at_three})
+    set_breakpoints(second, path, 5)
+    stops = Stops(kernel, jupyter, first, second)
+    assert stops.lines() == [3, 3, 5]
+
+    hit = [first.event("stopped", count).get("hitBreakpointIds") for count in (2, 3)]
+    assert hit[0]
+    assert hit[1] is None, "that is another client's"
+
+    second.do("disconnectRequest")
+    stops.clients.remove(second)
+    assert stops.lines() == [3, 3]
+
+    first.kill()
+    stops.clients.remove(first)
+    wait_until_attached(kernel, 1)
+    assert stops.lines() == [3]
+    jupyter.do("disconnect")
+
+
+def test_one_that_dies_while_stopped(kernel: Wire, client: VsCodeClient) -> None:
+    """What it has stopped goes on, and nothing of it is left."""
+    attach(client)
+    set_breakpoints(client, cell(client, LOOP), 3)
+    client.do("setExceptionBreakpointsRequest", {"filters": ["raised"]})
+    client.do("configurationDoneRequest")
+    running = kernel.send_execute(LOOP)
+    client.event("stopped")
+    client.kill()
+    assert kernel.wait(running)[0].result == "6"
+    wait_until_attached(kernel, 0)
+    jupyter = JupyterDap(kernel)
+    jupyter.attach()
+    assert Stops(kernel, jupyter).lines() == []
+    jupyter.do("disconnect")
+
+
+def wait_until_attached(kernel: Wire, count: int) -> None:
+    """Wait until that many clients debug: the kernel notices a lost one by itself."""
+    code = f"""
+import ipyext.extension, threading
+router = ipyext.extension.active().engine.debug
+done = threading.Event()
+def look():
+    if len(router.core.attached) == {count}:
+        done.set()
+def begin():
+    router.on_change(look)
+    look()
+router.ask(begin)
+assert done.wait(30)
+"""
+    assert kernel.execute(code).status == "ok"

@@ -15,6 +15,7 @@ from ipyext.protocol import dap
 
 log = logging.getLogger("ipyext.debug")
 
+_TRIES = 100
 _SECONDS = 10.0  # for a peer to prove that it is our debugpy
 
 
@@ -81,9 +82,11 @@ class Backend:
             await asyncio.gather(task, return_exceptions=True)
         connecting, self._connecting = self._connecting, None
         try:
-            if connecting is not None and not connecting.done():
-                self._debuggee.release()
-                await asyncio.wait({connecting}, timeout=_SECONDS)
+            for _ in range(_TRIES):
+                if connecting is None or connecting.done():
+                    break
+                self._debuggee.release()  # it may not have come so far yet that this helps
+                await asyncio.wait({connecting}, timeout=_SECONDS / _TRIES)
             await _in_thread(self._debuggee.disconnect, "Debugger end")
         except Exception:
             log.exception("debugpy could not be taken off cleanly")

@@ -295,3 +295,15 @@ def test_detached_cell(kernel: Wire, debugger: JupyterDap) -> None:
     assert kernel.wait(running)[0].status == "ok"
     debugger.do("continue", threadId=thread)
     assert kernel.execute("%%subshell work\nprint(y)").text() == "2\n"
+
+
+@pytest.mark.parametrize("command", ["next", "stepIn", "stepOut"])
+def test_step_past_the_end_of_a_cell(
+    kernel: Wire, debugger: JupyterDap, where: str | None, command: str
+) -> None:
+    running, thread = run_to(kernel, debugger, "x = {}\nx['a'] = 1\nx", 3, where)
+    debugger.forget()
+    debugger.do(command, threadId=thread)
+    assert kernel.wait(running)[0].result == "{'a': 1}"
+    assert kernel.execute("1 + 1", subshell=where).result == "2"
+    assert not debugger.events("stopped")

@@ -247,8 +247,8 @@ class Debugpy:
     def _suspend(self, wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
         self._disarm()
         thread, frame, event = args[:3]
-        if event == "exception" and not in_a_cell(frame):
-            self.resume(thread)  # raised and handled in the kernel's own work
+        if (event == "exception" or _is_step(thread)) and not in_a_cell(frame):
+            self.resume(thread)  # this is the kernel's own work, before a cell or after it
             return None
         with self._hooks.suspended(threading.current_thread()):
             return wrapped(*args, **kwargs)
@@ -434,6 +434,15 @@ def _forget_steps() -> None:
     from _pydevd_bundle.pydevd_thread_lifecycle import resume_threads
 
     resume_threads("*")
+
+
+def _is_step(thread: Any) -> bool:
+    """Whether a thread stops because it was stepping."""
+    from _pydevd_bundle import pydevd_comm_constants as constants
+
+    names = ("INTO", "OVER", "RETURN", "INTO_MY_CODE", "OVER_MY_CODE", "RETURN_MY_CODE")
+    steps = {getattr(constants, f"CMD_STEP_{name}", None) for name in names}
+    return getattr(thread, "stop_reason", None) in steps
 
 
 def _global_debugger() -> Any:

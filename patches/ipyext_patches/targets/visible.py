@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import sys
+import sysconfig
 from types import FrameType
 from typing import Any
 
@@ -25,6 +26,7 @@ _INTERNAL = (
     "asyncio",
     "debugpy",
 )
+_LIBRARY = sysconfig.get_path("stdlib") + os.sep
 _KERNELS = ("ipykernel", "ipyext", "ipyext_patches")
 _INTERNAL_FILES = ("threading", "contextlib", "runpy", "codeop", "selectors", "queue")
 
@@ -60,14 +62,28 @@ def cut_traceback(traceback: Any) -> None:
 
 def in_a_cell(frame: FrameType | None) -> bool:
     """Whether code of a cell, or a thread that people have started, is below on the stack."""
+    caller = frame
+    while caller is not None and _is_library(caller.f_code.co_filename):
+        caller = caller.f_back
+    if caller is not None and caller is not frame and _package(caller) in _INTERNAL:
+        return False  # the kernel uses the standard library
     prefixes = (folder(), "<ipython-input")
     kernels = False
     while frame is not None:
         if frame.f_code.co_filename.startswith(prefixes):
             return True
-        kernels = kernels or frame.f_globals.get("__name__", "").split(".")[0] in _KERNELS
+        kernels = kernels or _package(frame) in _KERNELS
         frame = frame.f_back
     return not kernels
+
+
+def _package(frame: FrameType) -> str:
+    return str(frame.f_globals.get("__name__", "")).split(".")[0]
+
+
+def _is_library(file: str) -> bool:
+    """Whether a file is of the standard library."""
+    return file.startswith(("<frozen ", _LIBRARY)) and "site-packages" not in file
 
 
 def _is_debuggers(frame: FrameType) -> bool:

@@ -358,6 +358,10 @@ class Debugpy:
         debugger = self._py_db
         if debugger is None:
             return
+        from _pydevd_bundle.pydevd_thread_lifecycle import resume_threads
+
+        # A step that went past the end of the cell before is over.
+        resume_threads(_thread_name(threading.current_thread()))
         _forget_code(debugger)
         if not MONITORED and sys.gettrace() is None:
             debugger.enable_tracing()
@@ -434,6 +438,13 @@ def _forget_steps() -> None:
     from _pydevd_bundle.pydevd_thread_lifecycle import resume_threads
 
     resume_threads("*")
+
+
+def _thread_name(thread: threading.Thread) -> Any:
+    """What pydevd calls a thread."""
+    from _pydevd_bundle.pydevd_constants import get_thread_id
+
+    return get_thread_id(thread)
 
 
 def _is_step(thread: Any) -> bool:

@@ -213,6 +213,24 @@ class Wire:
             assert left > 0, f"{what} did not hold within {timeout} s"
             self.pump(left)
 
+    def hear(self) -> None:
+        """Wait until all that the kernel publishes arrives; what was asked before that is let go.
+
+        A SUB socket misses what is published before its subscription has arrived.
+        """
+        end = time.monotonic() + TIMEOUT
+        while True:
+            probe = self.send("kernel_info_request")
+            try:
+                self.until(lambda p=probe: self._complete(p), 1.0)
+            except AssertionError:
+                self.expect_reply[probe] = False
+                assert time.monotonic() < end, "no answer"
+            else:
+                break
+        for msg_id in self.sent:
+            self.expect_reply[msg_id] = False  # asked before we could hear all of the answer
+
     def wait(self, *ids: str, timeout: float = TIMEOUT) -> list[Answer]:
         """Wait until each of `ids` has its reply (if it is owed one) and its idle."""
 
@@ -337,19 +355,10 @@ class KernelProcess:
     def client(self) -> Wire:
         """Another client of this kernel, connected and heard."""
         client = self.connect()
-        end = time.monotonic() + TIMEOUT
-        # A SUB socket misses what is published before its subscription arrives.
-        while True:
-            probe = client.send("kernel_info_request")
-            try:
-                client.until(lambda p=probe: client._complete(p), 1.0)
-            except AssertionError:
-                client.expect_reply[probe] = False
-                assert time.monotonic() < end, f"no answer:\n{self.log.read_text()}"
-            else:
-                break
-        for msg_id in client.sent:
-            client.expect_reply[msg_id] = False  # asked before we could hear all of the answer
+        try:
+            client.hear()
+        except AssertionError as error:
+            raise AssertionError(f"{error}:\n{self.log.read_text()}") from None
         return client
 
     def _ports_known(self) -> bool:

@@ -1,0 +1,96 @@
+"""A server for the run, a page for each test. Traces and pictures of failed tests are kept."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+try:
+    import jupyterlab  # noqa: F401  # the server's, in a process of its own
+    import notebook as _  # noqa: F401
+    import pytest_playwright  # noqa: F401
+    from playwright.sync_api import Page, expect
+except ImportError as error:
+    raise pytest.UsageError(
+        f"tests/lab drives JupyterLab in a browser, and {error.name} is missing: "
+        "pip install --group lab"
+    ) from None
+
+from tests.lab.pages import Notebook
+from tests.lab.server import LIVE, Server
+
+CHROMIUM = os.environ.get("IPYEXT_CHROMIUM") or shutil.which("chromium")
+ROOT = Path(__file__).parents[2]
+PATIENCE = 30_000  # milliseconds; a test that needs them all fails
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if CHROMIUM is None:
+        raise pytest.UsageError(
+            "tests/lab needs Chromium, and there is no `chromium` on the PATH: "
+            "apt-get install chromium, or set IPYEXT_CHROMIUM to its path"
+        )
+    option = config.option
+    if option.tracing == "off":
+        option.tracing = "retain-on-failure"
+    if option.screenshot == "off":
+        option.screenshot = "only-on-failure"
+    expect.set_options(timeout=PATIENCE)
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
+    """Debian's Chromium; it talks to nobody but the server."""
+    arguments = [
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-quic",
+        "--no-first-run",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+    ]
+    return {**browser_type_launch_args, "executable_path": CHROMIUM, "args": arguments}
+
+
+@pytest.fixture(scope="session")
+def browser_context_args(browser_context_args: dict[str, Any]) -> dict[str, Any]:
+    """A window with room for a notebook, a console and the debugger."""
+    return {**browser_context_args, "viewport": {"width": 1400, "height": 900}}
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Server]:
+    """The server of this run."""
+    started = Server()
+    yield started
+    started.close()
+
+
+@pytest.fixture(scope="session")
+def base_url(server: Server) -> str:
+    """What addresses on a page start with."""
+    return server.url
+
+
+@pytest.fixture
+def notebook(server: Server, page: Page, request: pytest.FixtureRequest) -> Iterator[Open]:
+    """Open notebooks in JupyterLab, each with a kernel of its own that ends with the test."""
+    page.set_default_timeout(PATIENCE)
+    test = request.node.originalname
+    name = f"{test}.ipynb"
+
+    def open_notebook(*cells: str, kernel: str = LIVE) -> Notebook:
+        server.write(name, list(cells), kernel)
+        return Notebook(page, f"/lab/workspaces/{test}/tree/{name}?reset")
+
+    yield open_notebook
+    server.end_kernels()
+
+
+Open = Callable[..., Notebook]

@@ -106,14 +106,17 @@ def untrace(threads: list[threading.Thread]) -> None:
     """Up to Python 3.11: end the tracing of `threads`, also of one that is in a loop."""
     import pydevd_tracing
 
+    ended = set()
+
     def trace_no_more(frame: FrameType, event: str, arg: Any) -> None:
         no_trace()
-        _untrace_frames(frame)
+        _trace_frames(frame, None)
+        ended.add(threading.get_ident())
 
-    frames = sys._current_frames()
-    others = []
+    running = sys._current_frames()
+    others: list[int] = []
     for thread in threads:
-        if getattr(thread, "is_pydev_daemon_thread", False) or thread.ident not in frames:
+        if getattr(thread, "is_pydev_daemon_thread", False) or thread.ident not in running:
             continue
         if thread is threading.main_thread():
             _on_main_now(lambda: trace_no_more(sys._getframe(), "", None))
@@ -121,18 +124,21 @@ def untrace(threads: list[threading.Thread]) -> None:
             trace_no_more(sys._getframe(), "", None)
         else:
             others.append(thread.ident)
-            frame: FrameType | None = frames[thread.ident]
-            while frame is not None:
-                if frame.f_trace is not None:
-                    frame.f_trace = trace_no_more
-                frame = frame.f_back
-    if others:
-        pydevd_tracing.set_trace_to_threads(trace_no_more, others, create_dummy_thread=False)
+    if not others:
+        return
+    pydevd_tracing.set_trace_to_threads(trace_no_more, others, create_dummy_thread=False)
+    # That is called when a thread calls something. One in a loop gets there by its next line; set
+    # before the above, it would end the old tracing only.
+    running = sys._current_frames()
+    for ident in others:
+        _trace_frames(running.get(ident), trace_no_more)
+        if ident in ended:  # just now, without having seen these
+            _trace_frames(running.get(ident), None)
 
 
-def _untrace_frames(frame: FrameType | None) -> None:
+def _trace_frames(frame: FrameType | None, trace: Callable[..., None] | None) -> None:
     while frame is not None:
-        frame.f_trace = None
+        frame.f_trace = trace
         frame = frame.f_back
 
 

@@ -94,7 +94,7 @@ class DebugRouter:
     @property
     def on(self) -> bool:
         """Whether debugpy is on. Any thread."""
-        return self.core.on
+        return self.core.on and not self.debugpy.forked
 
     @property
     def here(self) -> bool:

@@ -20,6 +20,7 @@ from ipyext_patches.ledger import MISSING, Action, Change, Ledger, SetAttribute,
 from ipyext_patches.ports import Hooks
 from ipyext_patches.spec import Patch, function
 from ipyext_patches.targets.explorer import Explorer
+from ipyext_patches.targets.forks import take_off, when_forked
 from ipyext_patches.targets.instructions import stop_at_next
 from ipyext_patches.targets.tracing import (
     MONITORED,
@@ -73,6 +74,9 @@ class Debugpy:
     Args:
         hooks: the engine; `suspended` is called in threads that stop.
         stock: the kernel, for what its own debugger keeps.
+
+    Attributes:
+        forked: this is a process that was forked from the kernel while it was debugged.
     """
 
     def __init__(self, hooks: Hooks, stock: Any) -> None:
@@ -84,6 +88,7 @@ class Debugpy:
         self._armed: Any = None
         self._mine = False
         self._children = True
+        self.forked = False
 
     # -- on and off ----------------------------------------------------------------------------
 
@@ -143,6 +148,7 @@ class Debugpy:
             changes.append(SetAttribute(HELPER, pydevd_tracing, "pydev_monkey", shim))
         self._ledger.apply(changes)
         self._trace_hook = threading.gettrace()
+        when_forked(self._leave_fork)
         server: Any = api  # `debugpy.connect` may be replaced, see `debugpy_api`
         try:
             self._children = server._config["subProcess"]
@@ -150,6 +156,7 @@ class Debugpy:
             server.connect(("127.0.0.1", port), access_token=token)
         except BaseException:
             self._mine = False
+            when_forked(None)
             self._ledger.revert()
             raise
 
@@ -182,10 +189,14 @@ class Debugpy:
 
         self._disarm()
         threads = list(threading.enumerate())
+        debugger = _global_debugger()  # kept: its threads know it by a weak reference only
         clear_monitoring()
         try:
             pydevd.stoptrace()
+            _end_threads(threads)
         finally:
+            del debugger
+            when_forked(None)
             self._ledger.revert()
             self._py_db = None
         threading.settrace(self._trace_hook)
@@ -203,6 +214,13 @@ class Debugpy:
             debugger.break_on_uncaught_exceptions = {}
             debugger.break_on_caught_exceptions = {}
         clear_monitoring()
+
+    def _leave_fork(self) -> None:
+        """In a process just forked: the kernel is debugged, this is not."""
+        debugger, self._py_db = _global_debugger(), None
+        self.forked, self._mine = True, False
+        if debugger is not None:
+            take_off(debugger, self._trace_hook)
 
     def _in_use(self) -> bool:
         """Whether somebody else's client is connected. An idle debugpy.listen() is given up."""
@@ -423,6 +441,16 @@ class _Marks:
                 delattr(thread, name)
             else:
                 setattr(thread, name, value)
+
+
+def _end_threads(threads: list[threading.Thread]) -> None:
+    """End what `stoptrace` has not: it misses a thread that has only just been started."""
+    own = [thread for thread in threads if hasattr(thread, "do_kill_pydev_thread")]
+    for thread in own:
+        thread.do_kill_pydev_thread()
+    for thread in own:
+        if "Reader" not in thread.name:  # that one ends when the connection is closed
+            thread.join(5.0)
 
 
 def _forget_code(debugger: Any) -> None:

@@ -109,8 +109,7 @@ def untrace(threads: list[threading.Thread]) -> None:
     ended = set()
 
     def trace_no_more(frame: FrameType, event: str, arg: Any) -> None:
-        no_trace()
-        _trace_frames(frame, None)
+        untrace_this(frame)
         ended.add(threading.get_ident())
 
     running = sys._current_frames()
@@ -134,6 +133,12 @@ def untrace(threads: list[threading.Thread]) -> None:
         _trace_frames(running.get(ident), trace_no_more)
         if ident in ended:  # just now, without having seen these
             _trace_frames(running.get(ident), None)
+
+
+def untrace_this(frame: FrameType) -> None:
+    """Up to Python 3.11: end the tracing of the calling thread, which is in `frame`."""
+    no_trace()
+    _trace_frames(frame, None)
 
 
 def _trace_frames(frame: FrameType | None, trace: Callable[..., None] | None) -> None:

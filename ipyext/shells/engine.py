@@ -347,6 +347,7 @@ class Engine:
         self.registry.remove(child)
         child.storage.clear()  # jobs, and threads that it started, may still know the child
         self.router.close_child(child)
+        self.host.thread_ends()
 
     def _children(self) -> list[ChildShell]:
         """The children that run people's code: subshells, and the thread of the comms."""
@@ -438,8 +439,12 @@ class Engine:
     def retire(self) -> None:
         """Delete every child without waiting for its code; helpers finish what they have begun.
 
-        Any thread.
+        What the calling cell and main print from now on goes out at once: after the unload they
+        print the stock way, and that must not come first. Any thread.
         """
+        for request in (self.contexts.current(), self._main_request):
+            if request is not None:
+                request.output.hurry()
         self.culler.stop()
         for child in self.registry.all():
             self.delete(child)

@@ -18,6 +18,7 @@ class Output:
         self._parent = parent
         self._lock = threading.Lock()
         self._texts: dict[Any, list[str]] = {}
+        self._hurried = False
         self.muted = False
 
     def write(self, stream: Any, text: str) -> int:
@@ -30,7 +31,9 @@ class Output:
             waiting = self._texts.setdefault(stream, [])
             first = not waiting
             waiting.append(text)
-        if first:
+        if self._hurried:
+            self.flush(stream)
+        elif first:
             self._flush_later(stream)
         return len(text)
 
@@ -60,6 +63,14 @@ class Output:
         """Send what was written to any stream."""
         for stream in list(self._texts):
             self.flush(stream)
+
+    def hurry(self) -> None:
+        """Send what was written, and from now on whatever is written, at once.
+
+        The code that prints is about to print by another way, and that must come after this.
+        """
+        self._hurried = True
+        self.flush_all()
 
     def mute(self) -> None:
         """Drop what is written from now on."""

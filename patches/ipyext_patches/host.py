@@ -310,6 +310,12 @@ class Host:
         """Send serialized frames on ``"shell"``, ``"control"`` or ``"stdin"``. Any thread."""
         getattr(self._channels, channel).send(frames, copy)
 
+    def thread_ends(self) -> None:
+        """A thread of ours ends: what ipykernel keeps for it is closed. That thread, last thing."""
+        from ipyext_patches.targets import output
+
+        output.close_pipe(self.kernel.iopub_thread)
+
     def wake_main(self) -> None:
         """Have main call `Hooks.main_turn` soon. Shell channel thread."""
         self._channels.wake_main()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from tests.boundary.stock import Kernel
 from tests.conftest import LANE
 
@@ -130,20 +132,36 @@ def test_unload_twice(loaded: Kernel) -> None:
     loaded.assert_stock()
 
 
+@pytest.mark.parametrize("where", ["main", "a child"])
+def test_what_was_printed_before_the_unload_comes_first(loaded: Kernel, where: str) -> None:
+    child = loaded.wire.create() if where == "a child" else None
+    cell = "\n".join(
+        [
+            "import sys",
+            "print('1 out'); print('1 err', file=sys.stderr)",
+            "%unload_ext ipyext",
+            "print('2 out'); print('2 err', file=sys.stderr)",
+        ]
+    )
+    answer = loaded.wire.execute(cell, subshell=child)
+    assert answer.text() == "1 out\n2 out\n"
+    assert answer.text("stderr") == "1 err\n2 err\n"
+
+
 def test_unload_gives_the_stock_magics_and_features_back(probed: Kernel) -> None:
     def info() -> dict[str, Any]:
         content = probed.wire.request("kernel_info_request").content
         return {**content, "banner": ""}  # IPython 9 adds a tip of the day to every one
 
     before = info()
-    missing = probed.wire.execute("%subshell").status
+    missing = probed.wire.execute("%subshell", stop_on_error=False).status
     probed.load()
     features = probed.wire.request("kernel_info_request").content["supported_features"]
     assert "kernel subshells" in features
     assert probed.wire.execute("%subshell").status == "ok"
     probed.unload()
     assert info() == before
-    assert probed.wire.execute("%subshell").status == missing
+    assert probed.wire.execute("%subshell", stop_on_error=False).status == missing
 
 
 def test_what_cells_made_stays(loaded: Kernel) -> None:
@@ -177,5 +195,19 @@ def test_twenty_rounds_leak_nothing(probed: Kernel) -> None:
         child = probed.wire.create()
         assert probed.run("print('child')", subshell=child) == "child\n"
         probed.unload()
+        assert probed.run("print('main')") == "main\n"
+    probed.assert_stock()
+
+
+def test_twenty_rounds_that_end_in_a_child_leak_nothing(probed: Kernel) -> None:
+    """The rest of the child's cell, and its idle, go out the way of the stock kernel."""
+    probed.load()
+    probed.unload()
+    probed.assert_no_leak()
+    for _ in range(20):
+        probed.load()
+        child = probed.wire.create()
+        cell = "print('child')\n%unload_ext ipyext\nprint('goes on')"
+        assert probed.run(cell, subshell=child) == "child\ngoes on\n"
         assert probed.run("print('main')") == "main\n"
     probed.assert_stock()

@@ -52,6 +52,17 @@ def test_the_first_text_starts_one_timer() -> None:
     assert len(out.scheduled) == 1
 
 
+def test_in_a_hurry_everything_goes_out_at_once() -> None:
+    output, session, stream = made()
+    output.write(stream, "before")
+    stream.pub_thread.scheduled.clear()
+    output.hurry()
+    assert session.sent == [("stdout", "before")]
+    output.write(stream, "after")
+    assert session.sent == [("stdout", "before"), ("stdout", "after")]
+    assert stream.pub_thread.scheduled == []
+
+
 def test_empty_text_starts_nothing() -> None:
     output, session, stream = made()
     assert output.write(stream, "") == 0

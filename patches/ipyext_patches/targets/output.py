@@ -6,6 +6,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from contextvars import ContextVar
 from types import FunctionType
 from typing import Any
@@ -194,6 +195,25 @@ def scheduler(iopub_thread: Any, switch: Switch) -> Callable[[Any], None]:
                 original(f)
 
     return schedule
+
+
+def close_pipe(iopub_thread: Any) -> None:
+    """Close the socket by which the calling thread has woken the iopub thread, if it has one.
+
+    Without our `schedule`, so after an unload, ipykernel opens one for every thread that prints.
+    It closes those of dead threads every ten seconds (5.5: whenever they are collected).
+    """
+    pipe = iopub_thread._local.__dict__.pop("event_pipe", None)
+    if pipe is None:
+        return
+    pipes = getattr(iopub_thread, "_event_pipes", None)
+    if isinstance(pipes, dict):  # 6.29 on; before, a set of weak references
+        with iopub_thread._event_pipe_gc_lock:
+            pipes.pop(threading.current_thread(), None)
+    pipe.close()
+    with suppress(RuntimeError):  # the loop is closed: the process is ending
+        # Should the pipe have taken a signal with it, what it stood for is sent all the same.
+        call_soon(iopub_thread.io_loop.asyncio_loop, iopub_thread._handle_event, None)
 
 
 def _parent_header(patch: Patch, owner: Any, hooks: Hooks, switch: Switch) -> Change:

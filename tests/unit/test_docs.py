@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,13 @@ from ipyext.config import IPyExt
 from ipyext.magics.arguments import ACTIONS
 from ipyext.magics.debugctl_arguments import ACTIONS as DEBUG_ACTIONS
 
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
 ROOT = Path(__file__).parent.parent.parent
+ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text()
 REFERENCE = (ROOT / "docs" / "reference.md").read_text()
 
 
@@ -56,3 +63,12 @@ def test_links_between_pages_of_the_repository() -> None:
 def test_public_names_exist() -> None:
     for name in ipyext.__all__:
         assert callable(getattr(ipyext, name)), name
+
+
+def test_the_layers_are_those_that_are_checked() -> None:
+    rules = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
+    (layers,) = [rule["layers"] for rule in rules["contracts"] if rule["id"] == "layers"]
+    rows = re.findall(r"^\| (`\w+`(?:, `\w+`)*) \|", ARCHITECTURE, re.M)
+    assert [set(re.findall(r"\w+", row)) for row in rows] == [
+        set(re.findall(r"\w+", layer)) for layer in layers
+    ]

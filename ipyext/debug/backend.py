@@ -129,6 +129,9 @@ class Backend:
             await _read(reader, self._on_message)
         except (OSError, dap.FramingError) as error:
             why = f"The connection to debugpy broke: {error}"
+        except Exception as error:
+            log.exception("A message of debugpy could not be handled")
+            why = f"The debugger failed: {type(error).__name__}: {error}"
         self._on_lost(why)
 
     def _connect_returned(self, task: asyncio.Task[Any]) -> None:

@@ -213,8 +213,9 @@ class Breakpoints:
     def _one(self, owners: list[Breakpoint]) -> Message:
         first = owners[0]
         key = "line" if "line" in first.wanted else "name"
-        # At functions debugpy neither counts nor logs, whatever it is asked for.
-        known = key == "line" or not first.counts
+        # At functions debugpy neither counts nor logs, whatever it is asked for; when it logs, an
+        # interrupt of the code is lost.
+        known = not first.counts or (key == "line" and not first.wanted.get("logMessage"))
         if known and all(first.same_as(other.wanted) for other in owners[1:]):
             return dict(first.wanted)
         wanted: Message = {key: first.place}

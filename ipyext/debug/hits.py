@@ -1,35 +1,43 @@
-"""Breakpoints of several clients at one place, decided where they are hit.
+"""Breakpoints that are decided here, where they are hit, and log messages.
 
 debugpy keeps one breakpoint a line. Where clients want different things of the same line, its
-condition is a call of `hit`, which asks each of them. Evaluated in the thread that came by.
+condition is a call of `hit`, which asks each of them. Log messages are said here, too: debugpy
+takes any exception for their text, also the interrupt of the code that logs.
+
+Evaluated in the thread that came by. An interrupt may end it between any two steps.
 """
 
 from __future__ import annotations
 
+import functools
 import itertools
 import re
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator
+from types import CodeType
 from typing import Any
 
 from ipyext.debug.breakpoints import Breakpoint
 
 _HIT = re.compile(r"\s*(==|>=|<=|>|<|%)?\s*(\d+)\s*$")
-_PART = re.compile(r"\{([^{}]*)\}")
+_BRACE = re.compile(r"([{}])")
 
 
 class Places:
     """The places that are decided here.
 
     Attributes:
-        say: where log messages go: (client, text). Set by the router.
+        spoken: called in the thread that came by: `said` has something new. Set by the router.
     """
 
     def __init__(self) -> None:
-        self.say: Callable[[int, str], None] = lambda client, text: None
+        self.spoken: Callable[[], None] = lambda: None
         self._keys = itertools.count(1)
         self._places: dict[int, list[Breakpoint]] = {}
         self._known: dict[tuple[int, ...], int] = {}
         self._counts: dict[int, itertools.count[int]] = {}
+        self._said: deque[tuple[int, str]] = deque()
+        self._waiting = False  # somebody was told, and has not asked yet
 
     def condition(self, owners: list[Breakpoint]) -> str:
         """A condition for debugpy that asks each of `owners`."""
@@ -47,6 +55,29 @@ class Places:
         self._known.clear()
         self._counts.clear()
 
+    def said(self) -> dict[int, str]:
+        """What was said since this was asked last, by client. The router's thread.
+
+        All at once: a loop that logs is faster than single events can be sent.
+        """
+        self._waiting = False  # first: what is said from here on is told again
+        found: dict[int, list[str]] = {}
+        while self._said:
+            client, text = self._said.popleft()
+            found.setdefault(client, []).append(text)
+        return {client: "".join(texts) for client, texts in found.items()}
+
+    def _say(self, client: int, text: str) -> None:
+        self._said.append((client, text))
+        if self._waiting:
+            return
+        try:
+            self._waiting = True
+            self.spoken()
+        except BaseException:  # an interrupt; nobody may have been told
+            self._waiting = False
+            raise
+
     def hit(self, key: int, scope: dict[str, Any], local: dict[str, Any]) -> bool:
         """Whether somebody wants to stop here; log messages are on their way then."""
         wanted = [self._wants(one, scope, local) for one in self._places.get(key, [])]
@@ -63,10 +94,10 @@ class Places:
                 if not reached(str(wanted["hitCondition"]), count):
                     return False
             if wanted.get("logMessage"):
-                self.say(one.client, filled(str(wanted["logMessage"]), scope, local) + "\n")
+                self._say(one.client, filled(str(wanted["logMessage"]), scope, local) + "\n")
                 return False
         except Exception as error:
-            self.say(one.client, f"Breakpoint condition: {type(error).__name__}: {error}\n")
+            self._say(one.client, f"Breakpoint condition: {type(error).__name__}: {error}\n")
             return False
         return True
 
@@ -89,14 +120,50 @@ def reached(condition: str, count: int) -> bool:
 
 def filled(message: str, scope: dict[str, Any], local: dict[str, Any]) -> str:
     """A log message with its {expressions} evaluated."""
+    return "".join(
+        part if code is None else _value(part, code, scope, local) for part, code in _parts(message)
+    )
 
-    def value(part: re.Match[str]) -> str:
-        try:
-            return str(eval(part.group(1), scope, local))
-        except Exception as error:
-            return f"{{{part.group(1)}: {type(error).__name__}: {error}}}"
 
-    return _PART.sub(value, message)
+def _value(
+    expression: str, code: CodeType | Exception, scope: dict[str, Any], local: dict[str, Any]
+) -> str:
+    try:
+        if isinstance(code, Exception):
+            raise code
+        return str(eval(code, scope, local))
+    except Exception as error:
+        return f"{{{expression}: {type(error).__name__}: {error}}}"
+
+
+@functools.lru_cache(256)
+def _parts(message: str) -> list[tuple[str, CodeType | Exception | None]]:
+    """The text of a message and, compiled, its expressions, which may hold braces themselves."""
+    found: list[tuple[str, CodeType | Exception | None]] = []
+    for text, is_expression in _split(message):
+        code: CodeType | Exception | None = None
+        if is_expression:
+            try:
+                code = compile(text.strip(), "<log message>", "eval")
+            except (SyntaxError, ValueError) as error:
+                code = SyntaxError(getattr(error, "msg", str(error)))  # without a line
+        found.append((text, code))
+    return found
+
+
+def _split(message: str) -> Iterator[tuple[str, bool]]:
+    depth, held = 0, ""
+    for part in _BRACE.split(message):
+        if part == "}" and depth == 1:
+            yield held, True
+            depth, held = 0, ""
+        elif part == "{" and depth == 0:
+            yield held, False
+            depth, held = 1, ""
+        else:
+            held += part
+            depth += (part == "{") - (part == "}" and depth > 0)
+    yield ("{" * (depth > 0)) + held, False
 
 
 places = Places()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import functools
 import logging
 import threading
 from collections.abc import Callable, Iterator
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from ipyext.shells.engine import Engine
     from ipyext.shells.shell import Shell
 
+_AGAIN = 0.05  # seconds until work of a stopped thread that was interrupted is again
 log = logging.getLogger("ipyext.debug")
 
 _GOES_ON = frozenset({"continue", "next", "stepIn", "stepOut", "goto"})
@@ -51,6 +53,7 @@ class DebugRouter:
         self._lock = threading.Lock()
         self._thread: LoopThread | None = None
         self._closed = self._quiet = False
+        self._stops: dict[threading.Thread, DebugStop] = {}
         self.linger = LINGER
         self.core = Multiplexer(self, places.condition)
         self._local = LocalAnswers(engine, self)
@@ -87,9 +90,14 @@ class DebugRouter:
                     raise RuntimeError("the debugger was unloaded")
                 self._thread = LoopThread("Debug router")
                 self._thread.start()
-                places.say = lambda key, text: self.call(self._do, self.core.say, key, text)
+                places.spoken = functools.partial(self._thread.call, self._spoken)
                 self._host.watch_clients(lambda fd: self.call(self._connection_gone, fd))
             return self._thread
+
+    def _spoken(self) -> None:
+        """Log messages of breakpoints have come together."""
+        for client, text in places.said().items():
+            self._do(self.core.say, client, text)
 
     @property
     def on(self) -> bool:
@@ -267,7 +275,8 @@ class DebugRouter:
         if message.get("event") == "stopped" and body.get("threadId") in self.pausing:
             self.pausing.discard(body["threadId"])
             body["reason"] = "pause"
-        self._do(self.core.backend_message, message)
+        if not self.debugpy.recovers(message):
+            self._do(self.core.backend_message, message)
         if message.get("type") == "response" and message.get("command") in _GOES_ON:
             self.debugpy.nudge()  # debugpy itself looks five times a second
 
@@ -361,13 +370,30 @@ class DebugRouter:
         if shell is None or self._quiet:
             yield
             return
-        stop = DebugStop(thread, self._resume_soon, self.debugpy.evaluates)
+        stop = DebugStop(thread, self._resume_soon, self._again_soon)
         with self._engine.stopped(shell, stop):
-            yield
+            self._stops[thread] = stop
+            try:
+                yield
+            finally:
+                del self._stops[thread]
         if stop.interrupted:
             if not self._quiet:
-                self.call(self.debugpy.retrace, thread.ident)
+                self.call(self.debugpy.retrace, [thread])
             raise KeyboardInterrupt
+
+    def at_work(self, function: Callable[[], Any]) -> Any:
+        """Run what a client asked of the calling thread, which may be stopped.
+
+        Raises:
+            KeyboardInterrupt: its shell was interrupted.
+        """
+        stop = self._stops.get(threading.current_thread())
+        return function() if stop is None else stop.work(function)
+
+    def _again_soon(self, again: Callable[[], None]) -> None:
+        if self._thread is not None:
+            self._thread.call(lambda: asyncio.get_running_loop().call_later(_AGAIN, again))
 
     def _resume_soon(self, thread: threading.Thread) -> None:
         if self._thread is not None:  # no lock: this may be a signal handler

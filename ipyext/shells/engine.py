@@ -163,8 +163,14 @@ class Engine:
     def suspended(self, thread: threading.Thread) -> AbstractContextManager[None]:
         return self.debug.suspended(thread)
 
+    def at_work(self, function: Callable[[], Any]) -> Any:
+        return self.debug.at_work(function)
+
     def debugging(self) -> bool:
         return self.debug.on
+
+    def shutting_down(self) -> bool:
+        return self.exit_guard.started
 
     def compiling(self, code: str) -> None:
         if self.debug.on:
@@ -205,6 +211,7 @@ class Engine:
 
     def main_ended(self) -> None:
         self.exit_guard.main_ended()
+        self.debug.debugpy.leave()
 
     def kernel_info(self, info: Message) -> Message:
         features = list(info.get("supported_features", []))

@@ -28,6 +28,11 @@ class ExitGuard:
         self._main_ended = threading.Event()
         self._thread: threading.Thread | None = None
 
+    @property
+    def started(self) -> bool:
+        """Whether the process is about to end. Any thread."""
+        return self._thread is not None
+
     def start(self) -> None:
         """The process is about to end. Any thread, any number of times."""
         if self._thread is None:

@@ -339,8 +339,10 @@ class Interruptible:
             self._task.cancel()
 
 
-def _close(gate: Gate | MainGate) -> bool:
+def close_gate(gate: Gate | MainGate) -> bool:
     """Close a gate whose `closing` is set; True if an interrupt came in these lines or before.
+
+    The thread whose gate it is.
 
     Two exceptions may still be on their way: one that was sent before, and that of a thread which
     is just sending one. So the third call is safe.
@@ -379,13 +381,13 @@ class _Steps(Awaitable[Any]):
                     # A plain store: from Python 3.11 on no exception can come between the end of
                     # the code and this.
                     gate.closing = True
-                    late = _close(gate)
+                    late = close_gate(gate)
             except StopIteration as stop:
                 return stop.value
             except KeyboardInterrupt as error:
                 # Python 3.10 may raise one at the entry of `finally`, which then does not run.
                 gate.closing = True
-                _close(gate)
+                close_gate(gate)
                 if inspect.getcoroutinestate(self._coroutine) == inspect.CORO_CLOSED:
                     raise  # the cell let it through
                 # It came a moment too early or too late for the code: deliver it properly.

@@ -93,8 +93,17 @@ class Hooks(Protocol):
     def suspended(self, thread: Any) -> AbstractContextManager[None]:
         """The calling thread is stopped by the debugger. KeyboardInterrupt if interrupted."""
 
+    def at_work(self, function: Callable[[], Any]) -> Any:
+        """Run what a debugger's client asks of the calling thread, which may be stopped.
+
+        KeyboardInterrupt if its shell is interrupted.
+        """
+
     def debugging(self) -> bool:
         """Whether the debugger is on. Any thread."""
+
+    def shutting_down(self) -> bool:
+        """Whether the kernel was told to shut down. Any thread."""
 
     def compiling(self, code: str) -> None:
         """A cell with this text is about to be compiled. The thread of its shell."""

@@ -144,3 +144,123 @@ def test_interrupt_of_an_evaluation(
     assert not debugger.end(evaluating)["success"]
     assert kernel.wait(running)[0].content["ename"] == "KeyboardInterrupt"
     assert kernel.execute("1 + 1", subshell=where).result == "2"
+
+
+def test_interrupt_of_a_loop_that_logs(
+    kernel: Wire, debugger: JupyterDap, where: str | None
+) -> None:
+    code = "i = 0\nwhile True:\n    i += 1"
+    path = debugger.cell(code)
+    debugger.set_breakpoints(path, {"line": 3, "logMessage": "{i}"})
+    debugger.forget()
+    running = kernel.send_execute(code, subshell=where)
+    debugger.wait_event("output")
+    assert kernel.control("interrupt_request")["status"] == "ok"
+    (answer,) = kernel.wait(running)
+    assert (answer.status, answer.content["ename"]) == ("error", "KeyboardInterrupt")
+    shown = "\n".join(answer.content["traceback"])
+    assert "pydevd" not in shown
+    assert "hits.py" not in shown
+    # Each message came, in order, and that shell is debugged as before.
+    reached = int(str(kernel.execute("i").result))  # may be logged already when it is interrupted
+    said = "".join(event["body"]["output"] for event in debugger.events("output")).split()
+    assert said == [str(number) for number in range(len(said))]
+    assert len(said) - reached in (0, 1)
+    running = stop_in(kernel, debugger, where)
+    kernel.control("interrupt_request")
+    kernel.wait(running)
+
+
+@pytest.mark.parametrize("on", ["stop", "condition", "log message"])
+def test_code_that_goes_on_after_an_interrupt_is_debugged(
+    kernel: Wire, debugger: JupyterDap, where: str | None, on: str
+) -> None:
+    code = (
+        "gate, n = threading.Lock(), 0\n"
+        "try:\n"
+        "    while n < 1:\n"
+        "        n += 0\n"
+        "except KeyboardInterrupt:\n"
+        "    gate = None\n"
+        "with open(path) as file:\n"
+        "    file.read()\n"
+        "n = 2\n"
+    )
+    extra = {
+        "stop": {},
+        "condition": {"condition": "nap()"},
+        "log message": {"logMessage": "{nap()}"},
+    }
+    kernel.execute(
+        "import os, tempfile, threading, time\n"
+        "path = os.path.join(tempfile.mkdtemp(), 'fifo')\n"
+        "os.mkfifo(path)\n"
+        "def nap():\n"
+        "    print('begun', flush=True)\n"
+        "    time.sleep(100)\n"
+    )
+    path = debugger.cell(code)
+    debugger.set_breakpoints(path, {"line": 4, **extra[on]}, 9)
+    debugger.forget()
+    running = kernel.send_execute(code, subshell=where)
+    if on == "stop":
+        debugger.wait_event("stopped")
+    else:
+        kernel.wait_for_text(running, "begun")
+    kernel.control("interrupt_request")
+    # It waits in line 7 now, until somebody writes.
+    other = kernel.create()
+    assert kernel.execute("with open(path, 'w') as file: pass", subshell=other).status == "ok"
+    stop = debugger.wait_event("stopped", 2 if on == "stop" else 1)
+    thread = stop["body"]["threadId"]
+    assert debugger.frames(thread)[0]["line"] == 9
+    debugger.do("continue", threadId=thread)
+    assert kernel.wait(running)[0].status == "ok"
+    assert not [e for e in debugger.events("output") if "sys.settrace" in e["body"]["output"]]
+
+
+def test_interrupt_of_reprs_that_loop(
+    kernel: Wire, debugger: JupyterDap, where: str | None
+) -> None:
+    code = "a = [Endless()]\nb = Endless()\nc = 1\nd = 2"
+    kernel.execute(
+        "import threading; begun = threading.Event()\n"
+        "class Endless:\n"
+        "    def __repr__(self):\n"
+        "        begun.set()\n"
+        "        while True: pass\n"
+    )
+    running = stop_in(kernel, debugger, where, code)
+    thread = debugger.events("stopped")[-1]["body"]["threadId"]
+    frame = debugger.frames(thread)[0]["id"]
+    scope = debugger.do("scopes", frameId=frame)["scopes"][0]["variablesReference"]
+    asked = [debugger.begin("variables", variablesReference=scope)]
+    asked += [
+        debugger.begin("evaluate", expression=name, frameId=frame, context="watch")
+        for name in ("a", "b", "c")
+    ]
+    other = kernel.create()
+    assert kernel.execute("begun.wait()", subshell=other).result == "True"
+    kernel.control("interrupt_request", {"subshell_id": where} if where else {})
+    assert kernel.wait(running)[0].content["ename"] == "KeyboardInterrupt"
+    for one in asked:
+        debugger.end(one)  # each has an answer
+    assert kernel.execute("1 + 1", subshell=where).result == "2"
+
+
+@pytest.mark.parametrize("error", ["SystemExit(3)", "BaseException()"])
+def test_an_evaluation_that_ends_with(
+    kernel: Wire, debugger: JupyterDap, where: str | None, error: str
+) -> None:
+    kernel.execute("def end(error): raise error")
+    running = stop_in(kernel, debugger, where)
+    thread = debugger.events("stopped")[-1]["body"]["threadId"]
+    frame = debugger.frames(thread)[0]["id"]
+    for context in ("repl", "watch", "hover", "clipboard"):
+        answer = debugger.ask(
+            "evaluate", expression=f"end({error})", frameId=frame, context=context
+        )
+        assert not answer["success"]
+        assert error.split("(")[0] in answer["message"]
+    debugger.do("continue", threadId=thread)
+    assert kernel.wait(running)[0].status == "ok"

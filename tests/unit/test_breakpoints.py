@@ -83,13 +83,15 @@ def test_the_client_may_change_its_message(all_: Breakpoints) -> None:
         ([line(3)], line(3)),
         ([line(3, condition="x", column=2)], line(3, condition="x", column=2)),
         ([line(3, hitCondition=">2")], line(3, hitCondition=">2")),
-        ([line(3, logMessage="{x}")] * 2, line(3, logMessage="{x}")),
         ([line(3, condition="x")] * 3, line(3, condition="x")),
         # who stops always decides
         ([line(3), line(3, condition="x")], line(3)),
         ([line(3, condition="x"), line(3), line(3, condition="y")], line(3)),
         ([line(3), line(3, column=4)], line(3)),
         ([line(3, condition=""), line(3)], line(3)),
+        # messages are said here
+        ([line(3, logMessage="{x}")], None),
+        ([line(3, logMessage="{x}")] * 2, None),  # to each of them
         # conflicts
         ([line(3, condition="x"), line(3, condition="y")], None),
         ([line(3), line(3, logMessage="x")], None),  # the message is wanted too

@@ -25,7 +25,7 @@ def places(monkeypatch: pytest.MonkeyPatch) -> Places:
 @pytest.fixture
 def said(places: Places) -> list[tuple[int, str]]:
     found: list[tuple[int, str]] = []
-    places.say = lambda client, text: found.append((client, text))
+    places.spoken = lambda: found.extend(places.said().items())
     return found
 
 
@@ -171,3 +171,52 @@ def test_no_hit_conditions(condition: str) -> None:
 )
 def test_filled(message: str, text: str) -> None:
     assert filled(message, {"x": 1}, {"y": 2, "d": {"k": "v"}}) == text
+
+
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [
+        ("", ""),
+        ("plain", "plain"),
+        ("{x}{x}", "11"),
+        ("{ x } and {s!r}", "1 and {s!r: SyntaxError: invalid syntax}"),
+        ("{ {'a': {x: 2}}['a'] } left", "{1: 2} left"),
+        ("{ {1, 2} & {x} }", "{1}"),
+        ("} { x", "} { x"),
+        ("{x} {", "1 {"),
+        ("{}", "{: SyntaxError: invalid syntax}"),
+        ("{y}", "{y: NameError: name 'y' is not defined}"),
+    ],
+)
+def test_braces(message: str, expected: str) -> None:
+    assert filled(message, {"x": 1, "s": "s"}, {}) == expected
+
+
+def test_messages_come_together(places: Places) -> None:
+    told = []
+    places.spoken = lambda: told.append(1)
+    condition = places.condition([point(1, logMessage="{x}"), point(2, logMessage="b")])
+    for value in range(3):
+        come_by(condition, x=value)
+    assert told == [1]
+    assert places.said() == {1: "0\n1\n2\n", 2: "b\nb\nb\n"}
+    assert places.said() == {}
+    come_by(condition, x=3)
+    assert told == [1, 1]
+
+
+def test_an_interrupt_ends_a_message_and_the_next_is_told(places: Places) -> None:
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    condition = places.condition([point(1, logMessage="{f()}")])
+    with pytest.raises(KeyboardInterrupt):
+        come_by(condition, f=interrupted)
+    places.spoken = interrupted
+    with pytest.raises(KeyboardInterrupt):
+        come_by(condition, f=lambda: 1)
+    told = []
+    places.spoken = lambda: told.append(1)
+    come_by(condition, f=lambda: 2)
+    assert told
+    assert places.said() == {1: "1\n2\n"}

@@ -27,9 +27,11 @@ from ipyext_patches.targets.tracing import (
     NoThreads,
     clear_monitoring,
     expect_stop,
+    trace_again,
     unmonitored,
     untrace,
 )
+from ipyext_patches.targets.unanswered import answer_failures, fail_queued
 from ipyext_patches.targets.visible import in_a_cell, internal_paths
 
 SUSPEND = Patch(
@@ -139,6 +141,7 @@ class Debugpy:
         changes: list[Change] = [
             Action(MARKS, marks.put, marks.take_back),
             Wrap(SUSPEND, pydevd.PyDB, "do_wait_suspend", self._suspend, self._ledger.switch),
+            answer_failures(self._ledger, self._hooks),
         ]
         marking = sys.modules["_pydevd_bundle.pydevd_daemon_thread"]
         if hasattr(marking, _HIDING):
@@ -215,6 +218,13 @@ class Debugpy:
             debugger.break_on_caught_exceptions = {}
         clear_monitoring()
 
+    def leave(self) -> None:
+        """The process ends: Python, which waits for one of debugpy's threads, need not."""
+        debugger = self._py_db
+        if debugger is not None:
+            debugger.created_pydb_daemon_threads = {}  # it would wait half a second for them
+            _kill_threads(list(threading.enumerate()))
+
     def _leave_fork(self) -> None:
         """In a process just forked: the kernel is debugged, this is not."""
         debugger, self._py_db = _global_debugger(), None
@@ -269,7 +279,9 @@ class Debugpy:
             self.resume(thread)  # this is the kernel's own work, before a cell or after it
             return None
         with self._hooks.suspended(threading.current_thread()):
-            return wrapped(*args, **kwargs)
+            result = wrapped(*args, **kwargs)
+            fail_queued(instance, _thread_name(thread))
+            return result
 
     # -- threads -------------------------------------------------------------------------------
 
@@ -341,15 +353,6 @@ class Debugpy:
         if armed is not None:
             armed.end()
 
-    def evaluates(self, thread: threading.Thread) -> bool:
-        """Whether a stopped thread is at work for a client: evaluates, looks at variables."""
-        frame = sys._current_frames().get(thread.ident or 0)
-        while frame is not None and frame.f_code.co_name != "_do_wait_suspend":
-            if frame.f_code.co_name == "do_it":
-                return True
-            frame = frame.f_back
-        return False
-
     def nudge(self) -> None:
         """Have stopped threads look at once whether they may go on."""
         debugger = self._py_db
@@ -357,19 +360,25 @@ class Debugpy:
             for event in list(debugger._thread_events.values()):
                 event.set()
 
-    def retrace(self, thread_ident: int) -> None:
-        """See to it that a thread is traced: an exception raised while it is stopped ends that.
+    def retrace(self, threads: list[threading.Thread]) -> None:
+        """See to it that threads are traced: an exception raised in debugpy's code ends that.
 
         Up to Python 3.11; later ones trace all threads alike.
         """
         debugger = self._py_db
-        if debugger is None or MONITORED:
-            return
-        import pydevd_tracing
+        if debugger is not None and not MONITORED:
+            trace_again(debugger, [thread.ident for thread in threads if thread.ident])
 
-        pydevd_tracing.set_trace_to_threads(
-            debugger.trace_dispatch, [thread_ident], create_dummy_thread=False
-        )
+    def recovers(self, message: dict[str, Any]) -> bool:
+        """Whether debugpy says that a thread is traced no more; it is again, then.
+
+        An interrupt came while debugpy evaluated a condition or a log message.
+        """
+        text = (message.get("body") or {}).get("output")
+        lost = isinstance(text, str) and "raised from within the callback set in sys" in text
+        if lost:
+            self.retrace([thread for _, thread in self.threads()])
+        return lost
 
     def trace_this_thread(self) -> None:
         """New code runs in the calling thread: have it traced, if it is not."""
@@ -443,12 +452,17 @@ class _Marks:
                 setattr(thread, name, value)
 
 
-def _end_threads(threads: list[threading.Thread]) -> None:
-    """End what `stoptrace` has not: it misses a thread that has only just been started."""
-    own = [thread for thread in threads if hasattr(thread, "do_kill_pydev_thread")]
+def _kill_threads(threads: list[threading.Thread]) -> list[threading.Thread]:
+    """Tell debugpy's threads to end; returns them."""
+    own: list[Any] = [thread for thread in threads if hasattr(thread, "do_kill_pydev_thread")]
     for thread in own:
         thread.do_kill_pydev_thread()
-    for thread in own:
+    return own
+
+
+def _end_threads(threads: list[threading.Thread]) -> None:
+    """End what `stoptrace` has not: it misses a thread that has only just been started."""
+    for thread in _kill_threads(threads):
         if "Reader" not in thread.name:  # that one ends when the connection is closed
             thread.join(5.0)
 

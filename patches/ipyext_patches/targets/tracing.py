@@ -102,6 +102,18 @@ def clear_monitoring() -> None:
             monitoring.set_local_events(tool, code, 0)
 
 
+def trace_again(debugger: Any, threads: list[int]) -> None:
+    """Up to Python 3.11: trace these threads, also the code that they are in."""
+    import pydevd_tracing
+
+    trace = debugger.trace_dispatch
+    pydevd_tracing.set_trace_to_threads(trace, threads, create_dummy_thread=False)
+    running = sys._current_frames()
+    for ident in threads:
+        if ident in running:
+            debugger.set_trace_for_frame_and_parents(ident, running[ident])
+
+
 def untrace(threads: list[threading.Thread]) -> None:
     """Up to Python 3.11: end the tracing of `threads`, also of one that is in a loop."""
     import pydevd_tracing

@@ -1,0 +1,78 @@
+"""Requests whose work in debugpy ends with an exception: they are answered all the same."""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+import traceback
+from typing import Any
+
+from ipyext_patches.ledger import Change, Ledger, Wrap
+from ipyext_patches.ports import Hooks
+from ipyext_patches.spec import Patch, function
+
+ANSWER = Patch(
+    id="debugger.answer",
+    target="_pydevd_bundle.pydevd_comm.InternalThreadCommand.do_it",
+    what="A request whose work ends with an exception, such as SystemExit, fails with that.",
+    why="debugpy writes it to its log only, and the client waits for ever.",
+    upstream="pydevd.py PyDB.process_internal_commands",
+    shape=function("dbg"),
+)
+
+
+def answer_failures(ledger: Ledger, hooks: Hooks) -> Change:
+    """Have such requests fail, and interrupts of the thread end its work on them. After `load`."""
+    from _pydevd_bundle import pydevd_comm
+
+    def do_it(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
+        request = _request(instance)
+        if request is None:
+            return wrapped(*args, **kwargs)
+        try:
+            return hooks.at_work(lambda: wrapped(*args, **kwargs))
+        except BaseException as error:
+            why = "".join(traceback.format_exception_only(type(error), error)).strip()
+            _fail(args[0], request, why)
+            return None
+
+    return Wrap(ANSWER, pydevd_comm.InternalThreadCommand, "do_it", do_it, ledger.switch)
+
+
+def fail_queued(debugger: Any, thread_name: Any) -> None:
+    """A thread goes on: what it was asked while it was stopped is not done any more."""
+    commands, _ = debugger.get_internal_queue_and_event(thread_name)
+    others = []
+    with contextlib.suppress(queue.Empty):
+        while True:
+            command = commands.get_nowait()
+            request = _request(command)
+            if request is None:
+                others.append(command)
+            else:
+                _fail(debugger, request, "The thread has gone on.")
+    for command in others:
+        commands.put(command)
+
+
+def _request(command: Any) -> Any:
+    """The DAP request that a command works for; None if it is no such command."""
+    given = (
+        *(getattr(command, "args", None) or ()),
+        *(getattr(command, "kwargs", None) or {}).values(),
+    )
+    return next((one for one in given if hasattr(one, "command") and hasattr(one, "seq")), None)
+
+
+def _fail(debugger: Any, request: Any, why: str) -> None:
+    from _pydevd_bundle.pydevd_comm_constants import CMD_RETURN
+    from _pydevd_bundle.pydevd_net_command import NetCommand
+
+    response = {
+        "type": "response",
+        "request_seq": request.seq,
+        "success": False,
+        "command": request.command,
+        "message": why,
+    }
+    debugger.writer.add_command(NetCommand(CMD_RETURN, 0, response, is_json=True))

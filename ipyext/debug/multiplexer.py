@@ -274,7 +274,7 @@ class Multiplexer:
         self._outbox.add(Local(party, request))
 
     def _of_stopped(self, party: Party, request: Message) -> None:
-        self._reports.need_stopped(request)
+        self._reports.check(request)
         self.forward(party, request)
 
     # -- requests: the session -----------------------------------------------------------------
@@ -354,7 +354,7 @@ class Multiplexer:
     # -- requests: running ---------------------------------------------------------------------
 
     def _continue(self, party: Party, request: Message) -> None:
-        thread = self._reports.need_stopped(request)
+        thread = self._reports.need_shown(party, request)
         arguments = {"threadId": thread, "singleThread": not self.stop_all}
 
         def then(response: Message) -> None:

@@ -14,6 +14,9 @@ from ipyext.protocol import dap
 # They are about debugpy and its adapter, which our clients do not talk with.
 _OURS = frozenset({"initialized", "terminated", "exited", "process", "debugpySockets"})
 
+_NOT_KNOWN = 1  # JupyterLab's thread, when it has forgotten which
+_STEPS = frozenset({"next", "stepIn", "stepOut"})
+
 
 class Reports:
     """debugpy's events.
@@ -21,11 +24,13 @@ class Reports:
     Attributes:
         stop_all: a breakpoint stops every thread, not just the one that came by.
         stopped: bodies of the stopped events of the threads that are stopped, latest first.
+        stepping: threads that go on for a step.
     """
 
     def __init__(self, outbox: Outbox, wishes: Wishes, environment: Environment) -> None:
         self.stop_all = False
         self.stopped: dict[int, Message] = {}
+        self.stepping: set[int] = set()
         self._modules: dict[Any, Message] = {}
         self._outbox = outbox
         self._wishes = wishes
@@ -34,6 +39,7 @@ class Reports:
     def clear(self) -> None:
         """debugpy is gone."""
         self.stopped.clear()
+        self.stepping.clear()
         self._modules.clear()
 
     def need_stopped(self, request: Message) -> int:
@@ -46,6 +52,24 @@ class Reports:
         if type(thread) is int and (thread in self.stopped or (self.stop_all and self.stopped)):
             return thread
         raise StateError(f"Thread {thread} is not stopped.")
+
+    def check(self, request: Message) -> None:
+        """A request about a thread that must be stopped. Raises as `need_stopped`."""
+        thread = self.need_stopped(request)
+        if request["command"] in _STEPS:
+            self.stepping.add(thread)
+
+    def need_shown(self, party: Party, request: Message) -> int:
+        """The thread that a client lets go on. Raises as `need_stopped`.
+
+        JupyterLab shows one stop, the latest. It forgets the thread before it asks (4.6), and so
+        says 1, or another thread that has stopped, if debugInfo has told it of several.
+        """
+        thread = request["arguments"].get("threadId")
+        forgotten = type(thread) is int and (thread == _NOT_KNOWN or thread in self.stopped)
+        if party.adopts and self.stopped and forgotten:
+            return next(iter(self.stopped))
+        return self.need_stopped(request)
 
     # -- newcomers -----------------------------------------------------------------------------
 
@@ -85,6 +109,7 @@ class Reports:
                 self._modules[(body.get("module") or {}).get("id")] = body
             elif name == "thread" and body.get("reason") == "exited":
                 self.stopped.pop(body.get("threadId", -1), None)
+                self.stepping.discard(body.get("threadId", -1))
             self._outbox.tell_all(dap.event(str(name), body))
 
     def _stopped(self, body: Message) -> None:
@@ -94,6 +119,7 @@ class Reports:
         hit = self._wishes.breakpoints.behind(body.get("hitBreakpointIds") or [])
         body = {**body, "allThreadsStopped": self.stop_all}
         body.pop("hitBreakpointIds", None)
+        self.stepping.discard(thread)
         self.stopped.pop(thread, None)
         self.stopped = {thread: body, **self.stopped}
         for party in self._outbox.attached:
@@ -118,3 +144,10 @@ class Reports:
             self.stopped.pop(body.get("threadId", -1), None)
         body = {**body, "allThreadsContinued": self.stop_all}
         self._outbox.tell_all(dap.event("continued", body))
+        if body.get("threadId") in self.stepping:
+            self.stepping.discard(body["threadId"])
+            return
+        # JupyterLab shows no stop any more, whichever this was.
+        notebook = next((party for party in self._outbox.attached if party.adopts), None)
+        for latest in list(self.stopped.values())[:1]:
+            self._outbox.tell(dap.event("stopped", latest), notebook)

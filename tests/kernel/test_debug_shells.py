@@ -61,6 +61,24 @@ def test_steps(kernel: Wire, debugger: JupyterDap, where: str | None) -> None:
     finish(kernel, debugger, running, thread)
 
 
+def test_jupyterlab_sees_two_stops_one_after_the_other(
+    kernel: Wire, debugger: JupyterDap, child: str
+) -> None:
+    first, main = run_to(kernel, debugger, FUNCTION, 2)
+    debugger.forget()
+    second = kernel.send_execute("double(2)", subshell=child)
+    other = debugger.wait_event("stopped")["body"]["threadId"]
+    assert other != main
+    debugger.set_breakpoints(debugger.cell(FUNCTION))
+    debugger.forget()
+    debugger.do("continue", threadId=1)  # what JupyterLab says, whichever it shows
+    assert debugger.wait_event("continued")["body"]["threadId"] == other
+    assert debugger.wait_event("stopped")["body"]["threadId"] == main
+    assert kernel.wait(second)[0].result == "4"
+    debugger.do("continue", threadId=1)
+    assert kernel.wait(first)[0].result == "16"
+
+
 def test_breakpoint_in_a_function_of_another_cell(
     kernel: Wire, debugger: JupyterDap, where: str | None
 ) -> None:

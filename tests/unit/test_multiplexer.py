@@ -423,6 +423,53 @@ def test_the_latest_stop_comes_first(world: World, lab: Client) -> None:
     assert lab.do("debugInfo")["stoppedThreads"] == [5, 6]
 
 
+@pytest.mark.parametrize("said", [1, 5, 6])
+def test_jupyterlab_lets_the_stop_go_on_that_it_shows(world: World, lab: Client, said: int) -> None:
+    world.stop(5)
+    world.stop(6)
+    lab.do("continue", threadId=said)
+    assert world.debugpy.last("continue") == {"threadId": 6, "singleThread": True}
+    world.debugpy.event("continued", threadId=6)
+    assert lab.events("continued") == [{"threadId": 6, "allThreadsContinued": False}]
+    lab.do("continue", threadId=1)
+    assert world.debugpy.last("continue")["threadId"] == 5
+
+
+def test_others_name_the_thread_that_goes_on(world: World, lab: Client) -> None:
+    code = world.connect()
+    code.do("initialize", clientID="vscode")
+    code.do("attach")
+    world.stop(5)
+    world.stop(6)
+    assert "not stopped" in code.refused("continue", threadId=1)
+    code.do("continue", threadId=5)
+    assert world.debugpy.last("continue")["threadId"] == 5
+
+
+def test_jupyterlab_is_shown_the_stop_that_is_left(world: World, lab: Client) -> None:
+    world.stop(5)
+    world.stop(6)
+    lab.forget()
+    world.debugpy.event("continued", threadId=6)
+    (left,) = lab.events("stopped")
+    assert left["threadId"] == 5
+
+
+def test_jupyterlab_is_shown_no_other_stop_during_a_step(world: World, lab: Client) -> None:
+    world.stop(5)
+    world.stop(6)
+    lab.do("next", threadId=6)
+    lab.forget()
+    world.debugpy.event("continued", threadId=6)
+    assert lab.events("stopped") == []
+    world.stop(6)
+    lab.do("continue", threadId=1)
+    lab.forget()
+    world.debugpy.event("continued", threadId=6)
+    (left,) = lab.events("stopped")
+    assert left["threadId"] == 5
+
+
 @pytest.mark.parametrize("jupyter", [True, False])
 def test_who_comes_late_is_told(world: World, lab: Client, jupyter: bool) -> None:
     world.debugpy.event("module", reason="new", module={"id": 1, "name": "m"})

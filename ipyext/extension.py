@@ -13,6 +13,7 @@ from ipyext.debug.client import Debugger
 from ipyext.errors import NotLoadedError
 from ipyext.host import KernelHost
 from ipyext.kernel_log import KernelLog
+from ipyext.magics import notice
 from ipyext.magics.arguments import parse_cell_line
 from ipyext.magics.debugctl import DebugctlMagics
 from ipyext.magics.subshell import SubshellMagics
@@ -44,6 +45,7 @@ class Extension:
             SubshellMagics(main, self.engine),
             DebugctlMagics(main, self.engine, self.debugger),
         ]
+        stock = _features(host)
         self._log = KernelLog(host.kernel.log)
         self._log.attach()
         for thread in self._threads:
@@ -61,10 +63,21 @@ class Extension:
             self._stop_threads()
             self._log.detach()
             raise
+        self._gained = _features(host) - stock
         self.config.apply()
         main.configurables.append(self.config)  # for %config
         # Before ipykernel closes its sockets: atexit runs last registered first.
         atexit.register(self._at_exit)
+
+    def tell_loaded(self) -> None:
+        """Tell a person who has loaded it from a cell what the front end does not know yet."""
+        if self.host.started:
+            notice.show(True, self._gained)
+
+    def tell_unloaded(self) -> None:
+        """The same about what the front end still believes, for `close` from a cell."""
+        if self.engine.current() is not None or self.engine.main_context() is not None:
+            notice.show(False, self._gained)
 
     def _set_stop(self, stop: str) -> None:
         self.config.debug_stop = stop
@@ -95,6 +108,14 @@ class Extension:
             thread.finish()
 
 
+def _features(host: KernelHost) -> set[str]:
+    """What front ends can do with the kernel now, in the words of kernel_info."""
+    features = set(host.kernel.kernel_info.get("supported_features", ()))
+    if "debug_request" in host.kernel.control_handlers:  # ipykernel 6 does not announce it
+        features.add("debugger")
+    return features
+
+
 def load(main: Any) -> None:
     """Extend the kernel of `main`, an InteractiveShell.
 
@@ -113,6 +134,7 @@ def load(main: Any) -> None:
             f"ipyext was not loaded and nothing was changed: a setting is wrong. {error}. Correct "
             f"it where you set it (a configuration file, or %config IPyExt.NAME = VALUE)."
         ) from None
+    _active.tell_loaded()
 
 
 def unload() -> None:
@@ -120,6 +142,7 @@ def unload() -> None:
     global _active
     extension, _active = _active, None
     if extension is not None:
+        extension.tell_unloaded()
         extension.close()
 
 

@@ -23,6 +23,9 @@ class KernelHost(Protocol):
     def has_shell_channel_thread(self) -> bool: ...
 
     @property
+    def started(self) -> bool: ...
+
+    @property
     def released(self) -> bool: ...
 
     def open(

@@ -75,6 +75,7 @@ class Kernel:
         )
         self.wire.control("kernel_info_request")
         self.run("get_ipython().kernel.stop_on_error_timeout")
+        self.run("get_ipython().display_pub.topic, get_ipython().display_pub._thread_local")
         self.run("import asyncio; await asyncio.sleep(0)")
         self.displace_the_last_error()
         self.take("warm")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ try:
     import jupyterlab  # noqa: F401  # the server's, in a process of its own
     import notebook as _  # noqa: F401
     import pytest_playwright  # noqa: F401
-    from playwright.sync_api import Page, expect
+    from playwright.sync_api import expect
 except ImportError as error:
     raise pytest.UsageError(
         f"tests/lab drives JupyterLab in a browser, and {error.name} is missing: "
@@ -78,19 +79,30 @@ def base_url(server: Server) -> str:
     return server.url
 
 
-@pytest.fixture
-def notebook(server: Server, page: Page, request: pytest.FixtureRequest) -> Iterator[Open]:
-    """Open notebooks in JupyterLab, each with a kernel of its own that ends with the test."""
-    page.set_default_timeout(PATIENCE)
-    test = request.node.originalname
-    name = f"{test}.ipynb"
-
-    def open_notebook(*cells: str, kernel: str = LIVE) -> Notebook:
-        server.write(name, list(cells), kernel)
-        return Notebook(page, f"/lab/workspaces/{test}/tree/{name}?reset")
-
-    yield open_notebook
+@pytest.fixture(autouse=True)
+def kernels(server: Server) -> Iterator[None]:
+    """The kernels of a test end with it, once its page is gone and what is kept of it was taken."""
+    yield
     server.end_kernels()
+
+
+@pytest.fixture
+def notebook(server: Server, new_context: Callable[..., Any], request: Any) -> Open:
+    """Opens a notebook in JupyterLab, on a page that no other shares anything with.
+
+    It is that of the test, with a kernel of its own; without cells, it is opened once more.
+    """
+
+    def open_notebook(*cells: str, kernel: str = LIVE, notebook_7: bool = False) -> Notebook:
+        name = f"{request.node.originalname}.ipynb"
+        if cells:
+            server.write(name, list(cells), kernel)
+        page = new_context().new_page()
+        page.set_default_timeout(PATIENCE)
+        workspace = f"/lab/workspaces/{uuid.uuid4().hex}/tree"
+        return Notebook(page, f"/notebooks/{name}" if notebook_7 else f"{workspace}/{name}")
+
+    return open_notebook
 
 
 Open = Callable[..., Notebook]

@@ -14,6 +14,7 @@ from playwright.sync_api import Locator, Page, expect
 # is connected, so that whether it is there for us is asked of the application.
 _PANEL = """const panel = [...window.jupyterapp.shell.widgets('main')]
     .find(widget => widget.context && widget.content && widget.content.widgets);"""
+SUBSHELL_CONSOLE = "notebook:create-subshell-console"
 _READY = f"""() => {{
     {_PANEL}
     const session = panel && panel.context.sessionContext;
@@ -23,6 +24,13 @@ _READY = f"""() => {{
         && window.jupyterapp.commands.isEnabled('notebook:run-cell');
 }}"""
 
+# A subshell console takes input before it has its subshell; what is run then goes to main.
+_HAS_SUBSHELL = """() => {
+    const consoles = [...window.jupyterapp.shell.widgets('main')].filter(w => w.console);
+    const session = consoles.length && consoles[0].sessionContext.session;
+    return session && session.kernel && session.kernel.subshellId;
+}"""
+
 
 class Cell:
     """A code cell of a notebook or of a console."""
@@ -31,7 +39,11 @@ class Cell:
         self.locator = locator
         self.prompt = locator.locator(".jp-InputPrompt").first
         self.output = locator.locator(".jp-Cell-outputArea")
-        self.editor = locator.locator(".cm-content").first
+        self.outputs = self.output.locator(".jp-OutputArea-output")
+
+    def gutter(self, line: int) -> Locator:
+        """Where a breakpoint is set and taken away; only while a debugger is on."""
+        return self.locator.locator(".cm-breakpoint-gutter .cm-gutterElement").nth(line)
 
     def shows(self, text: str | re.Pattern[str]) -> None:
         """Wait until the cell's output has that text."""
@@ -47,12 +59,30 @@ class Cell:
         expect(self.prompt).to_have_text(re.compile(rf"^\[{wanted}\]:$"))
 
 
+class Slider:
+    """An IntSlider of ipywidgets, from 0 to 100."""
+
+    def __init__(self, cell: Cell) -> None:
+        self._track = cell.output.locator(".noUi-base")
+        self._handle = cell.output.locator(".noUi-handle")
+
+    def move(self, percent: int) -> int:
+        """Click on its track; returns the value that it has for the person then."""
+        box = self._track.bounding_box()
+        assert box is not None
+        before = self._handle.get_attribute("aria-valuenow") or ""
+        self._track.click(
+            position={"x": box["width"] * percent / 100, "y": box["height"] / 2}, force=True
+        )
+        expect(self._handle).not_to_have_attribute("aria-valuenow", before)
+        return round(float(self._handle.get_attribute("aria-valuenow") or ""))
+
+
 class Application:
     """JupyterLab or Notebook 7 on a page."""
 
-    def __init__(self, page: Page, address: str) -> None:
+    def __init__(self, page: Page) -> None:
         self.page = page
-        self._address = address
 
     def command(self, name: str, arguments: Any = None) -> None:
         """Have the application run one of its commands, without waiting for its end."""
@@ -61,10 +91,11 @@ class Application:
             [name, arguments or {}],
         )
 
-    def offers(self, command: str) -> bool:
-        """Whether the application shows a command to people, in menus for instance."""
-        return bool(
-            self.page.evaluate("name => window.jupyterapp.commands.isVisible(name)", command)
+    def offers(self, command: str, offers: bool = True) -> None:
+        """Wait until the application shows a command to people, or hides it."""
+        self.page.wait_for_function(
+            "([name, shown]) => window.jupyterapp.commands.isVisible(name) === shown",
+            arg=[command, offers],
         )
 
 
@@ -72,9 +103,8 @@ class Notebook(Application):
     """A notebook that is open on a page, with its kernel connected."""
 
     def __init__(self, page: Page, address: str) -> None:
-        super().__init__(page, address)
+        super().__init__(page)
         self.panel = page.locator(".jp-NotebookPanel")
-        self.bug = self.panel.locator(".jp-DebuggerBugButton")
         page.goto(address)
         self.ready()
 
@@ -82,6 +112,10 @@ class Notebook(Application):
         """Wait until the notebook is there and its kernel answers."""
         expect(self.panel.locator(".jp-Cell").first).to_be_visible()
         self.page.wait_for_function(_READY)
+
+    def save(self) -> None:
+        """Save the notebook, and wait until it is."""
+        self.page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
 
     def reload(self) -> None:
         """Load the page again."""
@@ -105,8 +139,14 @@ class Notebook(Application):
 
     def subshell_console(self) -> Console:
         """Open a subshell console beside the notebook."""
-        self.command("notebook:create-subshell-console")
-        return Console(self.page)
+        self.command(SUBSHELL_CONSOLE)
+        console = Console(self.page)
+        self.page.wait_for_function(_HAS_SUBSHELL)
+        return console
+
+    def debug(self) -> Debugger:
+        """Switch the debugger on."""
+        return Debugger(self.page, self.panel)
 
 
 class Console:
@@ -118,16 +158,76 @@ class Console:
         self._input = self.panel.locator(".jp-CodeConsole-promptCell .cm-content")
         expect(self._input).to_be_visible()
 
-    def run(self, code: str) -> Cell:
-        """Run code at the prompt, and return at once."""
+    def type(self, code: str) -> Cell:
+        """Type code at the prompt."""
+        self._input.fill(code)
+        return Cell(self.panel.locator(".jp-CodeConsole-promptCell"))
+
+    def run(self, code: str | None = None) -> Cell:
+        """Run that code, or what has been typed, and return at once."""
         cells = self.panel.locator(".jp-CodeConsole-content .jp-CodeCell")
         before = cells.count()
-        self._input.fill(code)
+        if code is not None:
+            self.type(code)
         self._input.press("Shift+Enter")
         return Cell(cells.nth(before))
+
+    def debug(self) -> Debugger:
+        """Switch the debugger on."""
+        return Debugger(self._page, self.panel)
 
     def close(self) -> None:
         """Close its tab."""
         self._page.locator(".lm-DockPanel-tabBar .lm-TabBar-tab").filter(
             has=self._page.locator('svg[data-icon="ui-components:console"]')
         ).locator(".lm-TabBar-tabCloseIcon").click()
+
+
+class Debugger:
+    """The debugger of a notebook or console, switched on, and its side bar."""
+
+    def __init__(self, page: Page, panel: Locator) -> None:
+        self._page = page
+        self._bug = panel.locator(".jp-DebuggerBugButton")
+        self._bar = page.locator("#jp-debugger-sidebar")
+        self.frames = self._bar.locator(".jp-DebuggerCallstackFrame")
+        self.variables = self._bar.locator(".jp-DebuggerVariables-body").first
+        self.breakpoints = self._bar.locator(".jp-DebuggerBreakpoint")
+        expect(self._bug).to_have_attribute("aria-disabled", "false")
+        if self._bug.get_attribute("aria-pressed") != "true":
+            self._bug.click()
+        expect(self._bug).to_have_attribute("aria-pressed", "true")
+        # Notebook 7 leaves it to people to open it, and JupyterLab where the debugger was on.
+        page.evaluate("() => window.jupyterapp.shell.activateById('jp-debugger-sidebar')")
+        expect(self._bar).to_be_visible()
+
+    def stopped_in(self, *functions: str) -> None:
+        """Wait until it shows a stop, in these functions, innermost first."""
+        expect(self.frames.locator(".jp-DebuggerCallstackFrame-name")).to_have_text(functions)
+        expect(self._button("Continue")).to_be_enabled()
+
+    def variable(self, name: str) -> Locator:
+        """The value that it shows for a variable."""
+        row = self.variables.locator("jp-tree-item").filter(
+            has=self._page.locator(".jp-DebuggerVariables-name").get_by_text(name, exact=True)
+        )
+        return row.locator(".jp-DebuggerVariables-detail")
+
+    def goes_on(self) -> None:
+        """Wait until it shows no stop."""
+        expect(self.frames).to_have_count(0)
+        expect(self._button("Pause")).to_be_enabled()
+
+    def _button(self, name: str) -> Locator:
+        return self._bar.locator(f'jp-button[title^="{name} ("]')
+
+    def press(self, name: str) -> None:
+        """Press one of its buttons: Continue, Pause, Next, Step In, Step Out, Terminate."""
+        button = self._button(name)
+        expect(button).to_be_enabled()
+        button.click()
+
+    def off(self) -> None:
+        """Switch it off."""
+        self._bug.click()
+        expect(self._bug).to_have_attribute("aria-pressed", "false")

@@ -36,6 +36,10 @@ class Server:
 
     The kernels may come from another environment than the server: JupyterLab itself needs
     ipykernel 6.5 or later.
+
+    Attributes:
+        url: where it listens.
+        lane: the major version of its kernels' ipykernel.
     """
 
     def __init__(self) -> None:
@@ -61,6 +65,8 @@ class Server:
             folder = home / "config" / "lab" / "user-settings" / "@jupyterlab" / extension
             folder.mkdir(parents=True, exist_ok=True)
             (folder / f"{plugin}.jupyterlab-settings").write_text(json.dumps(value))
+        version = "import ipykernel; print(ipykernel.version_info[0])"
+        self.lane = int(self._run(KERNEL_PYTHON, "-c", version))
         self._process = subprocess.Popen(
             [
                 *(sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root"),
@@ -81,11 +87,12 @@ class Server:
         self._reader = threading.Thread(target=self._read_on, daemon=True, name="server log")
         self._reader.start()
 
-    def _run(self, *command: str) -> None:
+    def _run(self, *command: str) -> str:
         done = subprocess.run(
             command, env=self._env, cwd=self.notebooks, capture_output=True, text=True, timeout=60
         )
         assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
 
     def _first_url(self) -> str:
         """Read the log until the server says where it listens."""

@@ -264,3 +264,23 @@ def test_an_evaluation_that_ends_with(
         assert error.split("(")[0] in answer["message"]
     debugger.do("continue", threadId=thread)
     assert kernel.wait(running)[0].status == "ok"
+
+
+def test_interrupt_right_after_continue(
+    kernel: Wire, debugger: JupyterDap, where: str | None
+) -> None:
+    # Anywhere on its way from one stop to the next, which then does not come.
+    code = "def add(n):\n    for i in range(n): pass\nwhile True:\n    add(5)\n    add(6)"
+    path = debugger.cell(code)
+    for _ in range(10):
+        debugger.set_breakpoints(path, 5)
+        debugger.forget()
+        running = kernel.send_execute(code, subshell=where)
+        thread = debugger.wait_event("stopped")["body"]["threadId"]
+        debugger.begin("continue", threadId=thread)
+        kernel.control("interrupt_request", {"subshell_id": where} if where else {})
+        assert kernel.wait(running)[0].content["ename"] == "KeyboardInterrupt"
+        debugger.set_breakpoints(path)
+        debugger.forget()
+        assert kernel.execute("1 + 1", subshell=where).result == "2"
+        assert not debugger.events("stopped")

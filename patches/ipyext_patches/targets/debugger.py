@@ -12,16 +12,18 @@ import socket
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from types import FrameType
 from typing import Any
 
 from ipyext_patches.errors import DebuggerInUseError
-from ipyext_patches.ledger import MISSING, Action, Change, Ledger, SetAttribute, Wrap
+from ipyext_patches.ledger import Change, Ledger, SetAttribute, Wrap
 from ipyext_patches.ports import Hooks
 from ipyext_patches.spec import Patch, function
 from ipyext_patches.targets.explorer import Explorer
 from ipyext_patches.targets.forks import take_off, when_forked
 from ipyext_patches.targets.instructions import stop_at_next
+from ipyext_patches.targets.kernel_threads import marked
 from ipyext_patches.targets.tracing import (
     MONITORED,
     NoThreads,
@@ -43,12 +45,13 @@ SUSPEND = Patch(
     shape=function("thread", "frame", "event", "arg"),
 )
 
-MARKS = Patch(
-    id="debugger.kernel-threads",
-    target="pydev_do_not_trace and is_pydev_daemon_thread of the kernel's own threads",
-    what="While the debugger is on, it neither shows nor stops them.",
-    why="ipykernel 5 marks none; a kernel whose iopub thread is stopped says nothing any more.",
-    upstream="ipykernel/control.py, iostream.py (6.0 on)",
+DECIDE = Patch(
+    id="debugger.decide",
+    target="pydevd.PyDB.set_suspend",
+    what="A thread that is interrupted on its way to a stop does not stop any more.",
+    why="It would do so in whatever code comes next.",
+    upstream="pydevd.py PyDB.set_suspend",
+    shape=function("thread", "stop_reason"),
 )
 ENUMERATE = Patch(
     id="debugger.enumerate",
@@ -137,10 +140,10 @@ class Debugpy:
         self._mine = True
         import pydevd_tracing
 
-        marks = _Marks(self._kernel_threads())
         changes: list[Change] = [
-            Action(MARKS, marks.put, marks.take_back),
+            marked(self._stock),
             Wrap(SUSPEND, pydevd.PyDB, "do_wait_suspend", self._suspend, self._ledger.switch),
+            Wrap(DECIDE, pydevd.PyDB, "set_suspend", self._decide, self._ledger.switch),
             answer_failures(self._ledger, self._hooks),
         ]
         marking = sys.modules["_pydevd_bundle.pydevd_daemon_thread"]
@@ -260,28 +263,30 @@ class Debugpy:
         if stock is not None:
             stock.debugpy_initialized = False
 
-    def _kernel_threads(self) -> list[Any]:
-        names = ("IPythonHistorySavingThread", "ipyext-history")
-        kernel = self._stock
-        found = [getattr(kernel, name, None) for name in ("iopub_thread", "control_thread")]
-        threads = [getattr(thread, "thread", thread) for thread in found if thread is not None]
-        for stream in (sys.stdout, sys.stderr):
-            watcher = getattr(stream, "watch_fd_thread", None)
-            threads += [watcher] * (watcher is not None)
-        threads += [t for t in threading.enumerate() if t.name in names]
-        threads += [t for t in threading.enumerate() if type(t).__name__ == "Heartbeat"]
-        return threads
-
     def _suspend(self, wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
-        self._disarm()
         thread, frame, event = args[:3]
-        if (event == "exception" or _is_step(thread)) and not in_a_cell(frame):
-            self.resume(thread)  # this is the kernel's own work, before a cell or after it
-            return None
-        with self._hooks.suspended(threading.current_thread()):
-            result = wrapped(*args, **kwargs)
-            fail_queued(instance, _thread_name(thread))
-            return result
+        with self._no_later(thread):
+            self._disarm()
+            if (event == "exception" or _is_step(thread)) and not in_a_cell(frame):
+                self.resume(thread)  # this is the kernel's own work, before a cell or after it
+                return None
+            with self._hooks.suspended(threading.current_thread()):
+                result = wrapped(*args, **kwargs)
+                fail_queued(instance, _thread_name(thread))
+                return result
+
+    def _decide(self, wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
+        with self._no_later(args[0]):
+            return wrapped(*args, **kwargs)
+
+    @contextlib.contextmanager
+    def _no_later(self, thread: threading.Thread) -> Iterator[None]:
+        """A stop that an interrupt prevents does not come later."""
+        try:
+            yield
+        except BaseException:
+            self.resume(thread)
+            raise
 
     # -- threads -------------------------------------------------------------------------------
 
@@ -409,7 +414,10 @@ class Debugpy:
     def uncaught(self, info: tuple[Any, Any, Any]) -> None:
         """An exception has left a cell: stop where it was raised, if a client wants that."""
         debugger = self._py_db
-        if debugger is None or not debugger.break_on_uncaught_exceptions:
+        if debugger is None:
+            return
+        self.resume(threading.current_thread())  # a step in the cell is over
+        if not debugger.break_on_uncaught_exceptions:
             return
         from _pydevd_bundle.pydevd_breakpoints import stop_on_unhandled_exception
 
@@ -427,29 +435,6 @@ class Debugpy:
     def explorer(self, namespace: dict[str, Any]) -> Explorer:
         """The variables of a namespace, as the debugger shows them. After `load`."""
         return Explorer(namespace)
-
-
-class _Marks:
-    """debugpy's marks for threads that it is to leave alone: the kernel's, not the person's."""
-
-    NAMES = ("pydev_do_not_trace", "is_pydev_daemon_thread")
-
-    def __init__(self, threads: list[Any]) -> None:
-        self._threads = threads
-        self._former: list[tuple[Any, str, Any]] = []
-
-    def put(self) -> None:
-        for thread in self._threads:
-            for name in self.NAMES:
-                self._former.append((thread, name, vars(thread).get(name, MISSING)))
-                setattr(thread, name, True)
-
-    def take_back(self) -> None:
-        for thread, name, value in reversed(self._former):
-            if value is MISSING:
-                delattr(thread, name)
-            else:
-                setattr(thread, name, value)
 
 
 def _kill_threads(threads: list[threading.Thread]) -> list[threading.Thread]:

@@ -1,0 +1,53 @@
+"""debugpy's marks for threads that it is to leave alone: the kernel's, not the person's."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from typing import Any
+
+from ipyext_patches.ledger import MISSING, Action
+from ipyext_patches.spec import Patch
+
+MARKS = Patch(
+    id="debugger.kernel-threads",
+    target="pydev_do_not_trace and is_pydev_daemon_thread of the kernel's own threads",
+    what="While the debugger is on, it neither shows nor stops them.",
+    why="ipykernel 5 marks none; a kernel whose iopub thread is stopped says nothing any more.",
+    upstream="ipykernel/control.py, iostream.py (6.0 on)",
+)
+
+_NAMES = ("pydev_do_not_trace", "is_pydev_daemon_thread")
+_HISTORY = ("IPythonHistorySavingThread", "ipyext-history")
+
+
+def marked(kernel: Any) -> Action:
+    """The threads of this kernel are marked."""
+    threads = _threads(kernel)
+    former: list[tuple[Any, str, Any]] = []
+
+    def put() -> None:
+        for thread in threads:
+            for name in _NAMES:
+                former.append((thread, name, vars(thread).get(name, MISSING)))
+                setattr(thread, name, True)
+
+    def take_back() -> None:
+        for thread, name, value in reversed(former):
+            if value is MISSING:
+                delattr(thread, name)
+            else:
+                setattr(thread, name, value)
+
+    return Action(MARKS, put, take_back)
+
+
+def _threads(kernel: Any) -> list[Any]:
+    found = [getattr(kernel, name, None) for name in ("iopub_thread", "control_thread")]
+    threads = [getattr(thread, "thread", thread) for thread in found if thread is not None]
+    for stream in (sys.stdout, sys.stderr):
+        watcher = getattr(stream, "watch_fd_thread", None)
+        threads += [watcher] * (watcher is not None)
+    alive = threading.enumerate()
+    threads += [t for t in alive if t.name in _HISTORY or type(t).__name__ == "Heartbeat"]
+    return threads

@@ -467,7 +467,8 @@ def find_host(main: Any) -> Host:
     if not isinstance(kernel.control_stream, ZMQStream) or kernel.stdin_socket is None:
         raise UnsupportedTargetError(
             "the kernel's transport",
-            "not ZeroMQ (an in-process or embedded kernel)",
+            "not that of a kernel with front ends (an in-process or embedded kernel, or an engine "
+            "of ipyparallel)",
             "a kernel in a process of its own",
             "Start the kernel the usual way: as a notebook kernel or with jupyter console.",
         )

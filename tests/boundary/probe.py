@@ -403,7 +403,11 @@ def forget(name: str) -> None:
 def _show(thing: Any) -> str:
     if thing is MISSING:
         return "missing"
-    return f"{type(thing).__name__} {object.__repr__(thing)} {repr(thing)[:80]}"
+    try:
+        text = repr(thing)
+    except ReferenceError:  # a proxy of something that is gone
+        text = "gone"
+    return f"{type(thing).__name__} {object.__repr__(thing)} {text[:80]}"
 
 
 def thread_names() -> list[str]:

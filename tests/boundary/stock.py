@@ -110,6 +110,17 @@ class Kernel:
             assert time.monotonic() < end, f"{found} is not as before: {self.resources}"
             self.wire.pump(0.02)
 
+    def assert_nothing_of_ours(self) -> None:
+        """No object and no thread of the extension is left, whatever else there is by now."""
+        end = time.monotonic() + 5.0
+        while True:
+            found = self.ask("probe.resources()")
+            threads = [name for name in found["threads"] if name.startswith(("ipyext", "subshell"))]
+            if not (found["ours"] or threads):
+                return
+            assert time.monotonic() < end, f"{found['ours']} and {threads} are left"
+            self.wire.pump(0.02)
+
     def _resources(self, held: bool) -> Any:
         found = self.ask("probe.resources()")
         return {**found, "ours": []} if held else found

@@ -251,3 +251,13 @@ def test_reports_what_had_to_be_left_inside(loaded: Kernel) -> None:
         child = loaded.wire.create()
         assert loaded.run("print('child')", subshell=child) == "child\n"
         assert loaded.run("print('main')") == "main\n"
+
+
+def test_matplotlib_keeps_nothing_of_ours(loaded: Kernel) -> None:
+    """Imported while the extension is loaded: pyplot copies the backend, modules keep loaders."""
+    loaded.run("%matplotlib inline\nimport matplotlib.pyplot as plt\nplt.plot([1]);")
+    loaded.unload()
+    assert loaded.ask("'ipyext' in type(plt._backend_mod.show).__module__") is False
+    assert loaded.ask("'exec_module' in vars(plt._pylab_helpers.__loader__)") is False
+    loaded.run("plt.plot([1]); plt.show()")
+    loaded.assert_nothing_of_ours()

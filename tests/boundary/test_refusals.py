@@ -206,7 +206,7 @@ def test_an_in_process_kernel(tmp_path: Path) -> None:
         check=False,
     )
     refused = next((x for x in done.stdout.splitlines() if x.startswith("refused:")), done.stderr)
-    assert "not ZeroMQ (an in-process or embedded kernel)" in refused
+    assert "not that of a kernel with front ends (an in-process or embedded kernel" in refused
     assert "Start the kernel the usual way" in refused
     assert "changed: []" in done.stdout
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import sys
 import weakref
 from collections import OrderedDict
 from collections.abc import Iterator, MutableMapping
@@ -10,7 +11,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
-from ipyext_patches.ledger import Change, Ledger, SetAttribute, Wrap
+from ipyext_patches.ledger import Action, Change, Ledger, SetAttribute, Wrap
 from ipyext_patches.ports import Hooks
 from ipyext_patches.spec import Patch, function
 from ipyext_patches.targets import imports
@@ -179,7 +180,18 @@ def changes(ledger: Ledger, hooks: Hooks) -> Iterator[Change]:
         ]
 
     def inline(module: Any) -> list[Change]:
-        return [SetAttribute(INLINE, module, "show", ShellShow(hooks, module.show))]
+        original, show = module.show, ShellShow(hooks, module.show)
+
+        def give_back() -> None:
+            # pyplot copies the names of a backend into a class when it switches to it.
+            backend = getattr(sys.modules.get("matplotlib.pyplot"), "_backend_mod", None)
+            if backend is not None and vars(backend).get("show") is show:
+                backend.show = original
+
+        return [
+            SetAttribute(INLINE, module, "show", show),
+            Action(INLINE, lambda: None, give_back),
+        ]
 
     makers = {"matplotlib._pylab_helpers": pyplot, **dict.fromkeys(BACKENDS, inline)}
     yield from imports.changes(WATCH, ledger, makers)

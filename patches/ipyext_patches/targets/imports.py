@@ -35,8 +35,14 @@ class _ImportWatch:
             return None
         loader: Any = spec.loader
         execute = loader.exec_module
+        own = "exec_module" in vars(loader)  # another tool's
 
         def exec_module(module: Any) -> None:
+            # The module keeps its loader, and would keep us and all that we hold.
+            if own:
+                loader.exec_module = execute
+            else:
+                del loader.exec_module
             execute(module)
             hook(module)
 

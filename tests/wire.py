@@ -308,9 +308,14 @@ class Wire:
 
 
 class KernelProcess:
-    """A stock ipykernel in a process of its own, with a home of its own."""
+    """A stock ipykernel, or what `module` starts, in a process and with a home of its own."""
 
-    def __init__(self, *arguments: str, env: dict[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        *arguments: str,
+        env: dict[str, str] | None = None,
+        module: str = "ipykernel_launcher",
+    ) -> None:
         self.home = tempfile.TemporaryDirectory(prefix="ipyext-test-")
         self.file = Path(self.home.name, "connection.json")
         self.connection: dict[str, Any] = {
@@ -324,7 +329,7 @@ class KernelProcess:
         self.log = Path(self.home.name, "log.txt")
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "ipykernel_launcher", "-f", str(self.file), *arguments],
+                [sys.executable, "-m", module, "-f", str(self.file), *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

@@ -1,0 +1,1 @@
+"""Programs and libraries of others, beside the extension: run with `.ci/run fronts [LANE]`."""

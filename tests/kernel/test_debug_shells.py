@@ -154,11 +154,16 @@ def test_names_of_threads(kernel: Wire, debugger: JupyterDap) -> None:
     assert not [name for name in names if any(part in name for part in hidden)], names
 
 
-def test_timed_cell(kernel: Wire, debugger: JupyterDap, where: str | None) -> None:
-    code = "%%time\nx = 1\ny = x + 1\nprint(y)"
-    running, thread = run_to(kernel, debugger, code, 3, where)
+@pytest.mark.parametrize("blank", ["", "\n\n"], ids=["", "below blank lines"])
+@pytest.mark.parametrize("magic", ["time", "timeit -n1 -r1", "capture found", "prun -q"])
+def test_cell_magic(
+    kernel: Wire, debugger: JupyterDap, where: str | None, magic: str, blank: str
+) -> None:
+    code = f"{blank}%%{magic}\nx = 1\ny = x + 1\nprint(y)"
+    line = 3 + len(blank)
+    running, thread = run_to(kernel, debugger, code, line, where)
     top = debugger.frames(thread)[0]
-    assert (top["line"], top["source"]["path"]) == (3, debugger.cell(code))
+    assert (top["line"], top["source"]["path"]) == (line, debugger.cell(code))
     finish(kernel, debugger, running, thread)
 
 

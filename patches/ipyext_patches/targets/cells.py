@@ -1,8 +1,9 @@
-"""IPython's compiler: the names of cells, and the code of `%%time`."""
+"""IPython's compiler: the names of cells, and of the code in the bodies of cell magics."""
 
 from __future__ import annotations
 
 import ast
+import contextlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -23,9 +24,19 @@ NAMES = Patch(
 TIMED = Patch(
     id="cells.timed",
     target="IPython.core.compilerop.CachingCompiler.__call__",
-    what="While the debugger is on, the code of %%time and %%timeit cells belongs to its cell.",
-    why="Breakpoints in them are never hit: they are compiled as '<timed exec>'.",
-    upstream="IPython/core/magics/execution.py time, timeit",
+    what="While the debugger is on, the body of a cell magic that runs it (%%time, %%timeit, "
+    "%%capture) belongs to its cell.",
+    why="Breakpoints in them are never hit: they are compiled as '<timed exec>', or as a cell that "
+    "nobody sees.",
+    upstream="IPython/core/magics/execution.py time, timeit, capture",
+)
+PROFILED = Patch(
+    id="cells.profiled",
+    target="IPython.core.magics.execution.ExecutionMagics._run_with_profiler",
+    what="While the debugger is on, the body of %%prun belongs to its cell.",
+    why="Breakpoints in it are never hit: it is compiled as '<string>'.",
+    upstream="IPython/core/magics/execution.py prun",
+    shape=function("code", "opts", "namespace"),
 )
 _TIMED = ("<timed exec>", "<timed eval>", "<magic-timeit>")
 
@@ -45,10 +56,12 @@ def changes(ledger: Ledger, hooks: Hooks, main: Any, lane: int) -> Iterator[Chan
         return name
 
     def call(instance: Any, source: Any, filename: Any, *rest: Any, **options: Any) -> Any:
-        if ledger.switch.on and filename in _TIMED and isinstance(source, ast.AST):
-            cell = hooks.current_cell()
-            if cell is not None and hooks.debugging():
-                ast.increment_lineno(source, _lines_before_body(cell))
+        if ledger.switch.on and isinstance(source, ast.AST) and hooks.debugging():
+            cell = hooks.current_cell() or ""
+            before, body = _body(cell)
+            bodies = [path_of(body), path_of(body + "\n")]  # IPython ends it with one
+            if before and filename in (*_TIMED, *bodies):
+                ast.increment_lineno(source, before)
                 filename = path_of(cell)
         return super(compiler, instance).__call__(source, filename, *rest, **options)
 
@@ -61,13 +74,37 @@ def changes(ledger: Ledger, hooks: Hooks, main: Any, lane: int) -> Iterator[Chan
         call = call_own
     yield Wrap(NAMES, compiler, "get_code_name", get_code_name, ledger.switch)
     yield SetAttribute(TIMED, compiler, "__call__", call)
+    yield from _profiled(ledger, hooks)
 
 
-def _lines_before_body(cell: str) -> int:
-    """How many lines of a cell come before the body of its cell magic."""
-    for number, line in enumerate(cell.split("\n")):
+def _profiled(ledger: Ledger, hooks: Hooks) -> Iterator[Change]:
+    from IPython.core.magics.execution import ExecutionMagics
+
+    def run(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
+        code, *others = args
+        cell = hooks.current_cell() or ""
+        before, body = _body(cell)
+        if before and isinstance(code, str) and hooks.debugging():
+            with contextlib.suppress(SyntaxError, ValueError):  # which running it will say
+                tree = ast.parse(code)
+                # It begins with the arguments of the magic, or their line was left out as empty.
+                ast.increment_lineno(tree, before + _lines(body) - _lines(code))
+                code = compile(tree, path_of(cell), "exec")
+        return wrapped(code, *others, **kwargs)
+
+    yield Wrap(PROFILED, ExecutionMagics, "_run_with_profiler", run, ledger.switch)
+
+
+def _body(cell: str) -> tuple[int, str]:
+    """The body of a cell magic, and how many lines of the cell come before it; 0 if it is none."""
+    lines = cell.split("\n")
+    for number, line in enumerate(lines):
         if line.startswith("%%"):
-            return number + 1
+            return number + 1, "\n".join(lines[number + 1 :])
         if line.strip():
-            return 0
-    return 0
+            break
+    return 0, cell
+
+
+def _lines(code: str) -> int:
+    return len(code.rstrip("\n").split("\n"))

@@ -101,6 +101,20 @@ def test_a_wrapper_on_the_stream_itself(probed: Kernel, way: str) -> None:
     assert probed.run("print('once')") == "once\n"
 
 
+def test_a_tool_that_puts_back_the_write_that_it_met(loaded: Kernel) -> None:
+    """As Spyder's calls do, and `redirect` helpers: what they met is ours while we are loaded."""
+    loaded.run(
+        "import sys\n"
+        "def put_back(): sys.stdout.write = sys.stdout.write; done.append(1)\n"
+        "done = []\n"
+        "get_ipython().kernel.io_loop.add_callback(put_back)"
+    )
+    loaded.run("assert done")
+    loaded.unload()
+    assert loaded.run("print('once')") == "once\n"
+    loaded.assert_stock()
+
+
 @ways
 def test_a_wrapper_on_do_execute(loaded: Kernel, way: str) -> None:
     loaded.run(WAYS[way] + "kernel = get_ipython().kernel\nput(kernel, 'do_execute')")

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from contextvars import ContextVar
-from types import FunctionType
+from types import FunctionType, MethodType
 from typing import Any
 
 from ipykernel import iostream
@@ -17,7 +17,7 @@ from ipykernel.iostream import OutStream
 from ipykernel.zmqshell import ZMQDisplayPublisher
 from jupyter_client.session import extract_header
 
-from ipyext_patches.ledger import Change, Ledger, SetAttribute, Switch, Wrap
+from ipyext_patches.ledger import Action, Change, Ledger, SetAttribute, Switch, Wrap
 from ipyext_patches.loops import call_soon
 from ipyext_patches.ports import Hooks
 from ipyext_patches.spec import Patch, function
@@ -139,9 +139,31 @@ def changes(ledger: Ledger, hooks: Hooks, iopub_thread: Any) -> list[Change]:
         _parent_header(DISPLAY, ZMQDisplayPublisher, hooks, switch),
         _parent_header(RESULT, ZMQShellDisplayHook, hooks, switch),
     ]
+    # After WRITE, so undone before it: tools that redirect a stream for a while (Spyder's calls do)
+    # put back what they met, and that is our `write`.
+    found.append(Action(WRITE, lambda: None, lambda: [*map(uncover, own_streams())]))
     if not one_buffer:
         found.append(_parent_header(STREAM, OutStream, hooks, switch))
     return found
+
+
+def own_streams() -> list[Any]:
+    """The standard streams, where they are ipykernel's."""
+    return [stream for stream in (sys.stdout, sys.stderr) if isinstance(stream, OutStream)]
+
+
+def uncover(stream: Any) -> bool:
+    """Take away a `write` on the stream itself that hides its class's; False if there is none.
+
+    It must be a bound method of its class, now or formerly. Anything else was put there by another
+    tool, and stays.
+    """
+    left = vars(stream).get("write")
+    bound = type(type(stream).write.__get__(stream))  # another kind, if the method is wrapped
+    if type(left) not in (MethodType, bound) or left.__self__ is not stream:
+        return False
+    del stream.write
+    return True
 
 
 def _is_ipykernels(method: Any) -> bool:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from types import MethodType
 from typing import Any
 
-from ipykernel.iostream import OutStream
 from IPython.core.history import HistoryOutput
 
 from ipyext_patches.ports import Hooks
+from ipyext_patches.targets.output import own_streams, uncover
 
 
 class Tee:
@@ -54,55 +52,32 @@ class Tee:
 
     def open(self, when_started: Callable[[Callable[[], None]], None]) -> None:
         """IPython leaves an instance attribute `write` behind, which would hide the class's."""
-        for stream in _streams():
-            if not _uncover(stream) and "write" in vars(stream):
+        for stream in own_streams():
+            if not uncover(stream) and "write" in vars(stream):
                 # Probably the stock `_tee` of the loading cell is open; it leaves its attribute at
                 # the end, and before that cell's reply ipykernel flushes.
                 stream.flush = _uncovering_flush(stream)
         when_started(_uncover_all)
 
     def close(self) -> None:
-        for stream in _streams():
+        for stream in own_streams():
             if getattr(vars(stream).get("flush"), "uncovers", False):
                 del stream.flush
         self._recorders.clear()
 
 
-def _streams() -> list[Any]:
-    streams = (sys.stdout, sys.stderr)
-    return [stream for stream in streams if isinstance(stream, OutStream)]
-
-
 def _uncover_all() -> None:
-    for stream in _streams():
-        _uncover(stream)
+    for stream in own_streams():
+        uncover(stream)
 
 
 def _uncovering_flush(stream: Any) -> Callable[[], None]:
     """A `flush` that goes away when it has uncovered the stream's methods."""
 
     def flush() -> None:
-        if _uncover(stream):
+        if uncover(stream):
             vars(stream).pop("flush", None)
         type(stream).flush(stream)
 
     flush.uncovers = True  # type: ignore[attr-defined]
     return flush
-
-
-def _uncover(stream: Any) -> bool:
-    """Take away the attribute that IPython left behind; False if there is none."""
-    left = _is_left_behind(stream)
-    if left:
-        del stream.write
-    return left
-
-
-def _is_left_behind(stream: Any) -> bool:
-    """Whether the `write` on the stream itself is a bound method of its class, now or formerly.
-
-    Anything else was put there by another tool, and stays.
-    """
-    left = vars(stream).get("write")
-    bound = type(type(stream).write.__get__(stream))  # another kind, if the method is wrapped
-    return type(left) in (MethodType, bound) and left.__self__ is stream

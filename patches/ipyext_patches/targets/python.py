@@ -156,12 +156,22 @@ def input_changes(ledger: Ledger, hooks: Hooks, kernel: Any) -> list[Change]:
     switch = ledger.switch
     state = _InputState(kernel)
 
+    stock_forward, stock_restore = kernel._forward_input, kernel._restore_input
+
     def forward(allow_stdin: bool = False) -> None:
-        kernel._allow_stdin = allow_stdin
-        state.cells += 1
+        with state.lock:
+            if state.ours:
+                kernel._allow_stdin = allow_stdin
+                state.cells += 1
+            else:
+                stock_forward(allow_stdin)
 
     def restore() -> None:
-        state.cells -= 1
+        with state.lock:
+            if state.ours:
+                state.cells -= 1
+            else:
+                stock_restore()
 
     def dispatch_input(prompt: object = "", /) -> str:
         context = hooks.current() if switch.on else None
@@ -187,32 +197,41 @@ def input_changes(ledger: Ledger, hooks: Hooks, kernel: Any) -> list[Change]:
 
 
 class _InputState:
-    """Who owns input() when we are not there: the plain functions, or the kernel inside a cell."""
+    """Who owns input() when we are not there: the plain functions, or the kernel inside a cell.
+
+    A cell of main may begin or end while another thread loads or unloads: `ours`, under `lock`,
+    says whether we or the stock kernel keep the books at that moment.
+    """
 
     def __init__(self, kernel: Any) -> None:
         self._kernel: Any = kernel
+        self.lock = threading.Lock()
+        self.ours = False
         self.cells = 0
         self.plain_input: Any = None
         self.plain_getpass: Any = None
 
     def open(self, dispatch_input: Any, dispatch_getpass: Any) -> None:
         kernel = self._kernel
-        in_cell = getattr(builtins.input, "__self__", None) is kernel
-        if in_cell:  # loaded from a running cell
-            self.cells = 1
-            self.plain_input, self.plain_getpass = kernel._sys_raw_input, kernel._save_getpass
-        else:
-            self.plain_input, self.plain_getpass = builtins.input, getpass.getpass
-        builtins.input = dispatch_input
-        getpass.getpass = dispatch_getpass
+        with self.lock:
+            if getattr(builtins.input, "__self__", None) is kernel:  # loaded while a cell runs
+                self.cells = 1
+                self.plain_input, self.plain_getpass = kernel._sys_raw_input, kernel._save_getpass
+            else:
+                self.plain_input, self.plain_getpass = builtins.input, getpass.getpass
+            builtins.input = dispatch_input
+            getpass.getpass = dispatch_getpass
+            self.ours = True
 
     def close(self) -> None:
         kernel = self._kernel
-        builtins.input, getpass.getpass = self.plain_input, self.plain_getpass
-        if self.cells:  # a cell of main is running: leave things as the stock kernel would have
-            kernel._sys_raw_input, kernel._save_getpass = self.plain_input, self.plain_getpass
-            builtins.input = kernel.raw_input
-            getpass.getpass = kernel.getpass
+        with self.lock:
+            self.ours = False
+            builtins.input, getpass.getpass = self.plain_input, self.plain_getpass
+            if self.cells:  # a cell of main runs: leave things as the stock kernel would have
+                kernel._sys_raw_input, kernel._save_getpass = self.plain_input, self.plain_getpass
+                builtins.input = kernel.raw_input
+                getpass.getpass = kernel.getpass
 
 
 class _Quiet:

@@ -57,6 +57,7 @@ class Host:
         self._channels: Any = None
         self._display_pub = main.display_pub
         self._sink: Any = None
+        self._ending: Any = None
         self._at_start: list[Callable[[], Any]] = []
         self.cells = CellFiles()
         self._blank_lines = BlankLines(main)
@@ -147,7 +148,8 @@ class Host:
         yield from messages.changes(ledger)
         yield from capture.changes(ledger, hooks)
         yield from history.changes(ledger, hooks, stock)
-        yield from output.changes(ledger, hooks, stock.iopub_thread)
+        self._ending = output.Ending(stock.iopub_thread)
+        yield from output.changes(ledger, hooks, stock.iopub_thread, self._ending)
         yield from python.thread_changes(ledger, hooks)
         yield from python.blocking_changes(ledger, hooks)
         yield python.interval_change()
@@ -256,6 +258,7 @@ class Host:
         The changes stay: without them, what children still print would reach sockets that
         ipykernel is about to close.
         """
+        self._ending.begin()
         if self._channels is not None:
             self._channels.shell_loop.finish()
             self._channels.control_loop.finish()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Callable
 
 import pytest
 
@@ -137,3 +138,36 @@ def test_a_looping_main_does_not_keep_the_process_alive(
     kernel.until(lambda: kernel.answers[msg_id].reply is not None)
     assert process.gone_within(SOON)
     kernel.expect_reply[main] = False  # interrupted; its reply may be lost with the process
+
+
+LAST_WORDS = """
+import atexit
+@atexit.register
+def last_words():
+    for letter in 'abc':
+        print(letter * 100_000, flush=True)
+"""
+
+
+@pytest.mark.fault
+def test_large_output_at_the_end_is_whole(
+    start_kernel: Callable[..., KernelProcess], request: pytest.FixtureRequest
+) -> None:
+    """Also after pyzmq's collector, which large messages need, has ended."""
+    process = start_kernel()
+    kernel = process.client()
+    kernel.execute(LAST_WORDS)  # before there is a collector, so it runs after that has ended
+    if not request.config.getoption("--stock"):
+        kernel.execute("%load_ext ipyext")
+    cell = kernel.send_execute("print('x' * 100_000)")
+    kernel.wait(cell)
+    shut_down(kernel)
+    assert process.gone_within(SOON)
+    kernel.pump()  # raises if the signature of a message is wrong
+    # Which request it belongs to is up to the version of ipykernel.
+    said = [
+        m["content"]["text"]
+        for m in [*kernel.answers[cell].iopub, *kernel.stray_output()]
+        if m["msg_type"] == "stream"
+    ]
+    assert [letter for letter in "abc" if letter * 100_000 in "".join(said)] == [*"abc"]

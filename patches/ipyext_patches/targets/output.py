@@ -18,7 +18,7 @@ from ipykernel.zmqshell import ZMQDisplayPublisher
 from jupyter_client.session import extract_header
 
 from ipyext_patches.ledger import Action, Change, Ledger, SetAttribute, Switch, Wrap
-from ipyext_patches.loops import call_soon
+from ipyext_patches.loops import LoopCalls, call_soon
 from ipyext_patches.ports import Hooks
 from ipyext_patches.spec import Patch, function
 
@@ -56,6 +56,17 @@ SEND = Patch(
     why="Its request has had its error reply and its idle; clients take no more for it.",
     upstream="design: G1",
 )
+COPY = Patch(
+    id="output.copy-at-exit",
+    target="ipykernel.iostream.IOPubThread._really_send",
+    what="While the process ends, large messages are copied before they are sent.",
+    why=(
+        "Sent without a copy they need pyzmq's collector thread. Once that has ended, the send "
+        "fails at the large part, and the next message becomes the end of the broken one."
+    ),
+    upstream="zmq/utils/garbage.py; jupyter_client/session.py copy_threshold",
+    shape=function("msg"),
+)
 STREAM = Patch(
     id="output.stream-parent",
     target="ipykernel.iostream.OutStream.parent_header (6.29 on)",
@@ -79,7 +90,40 @@ RESULT = Patch(
 )
 
 
-def changes(ledger: Ledger, hooks: Hooks, iopub_thread: Any) -> list[Change]:
+class Ending:
+    """The last messages of a process, whole."""
+
+    def __init__(self, iopub_thread: Any) -> None:
+        # Here, so that pyzmq registers what ends its collector before whoever calls `begin` at
+        # exit: atexit runs last registered first.
+        import zmq.utils.garbage  # noqa: F401
+
+        self._iopub_thread = iopub_thread
+        self._begun = False
+
+    def change(self, ledger: Ledger) -> Change:
+        def really_send(wrapped: Any, thread: Any, args: Any, kwargs: Any) -> Any:
+            if self._begun:
+                kwargs = {**kwargs, "copy": True}
+            return wrapped(*args, **kwargs)
+
+        return Wrap(COPY, self._iopub_thread, "_really_send", really_send, ledger.switch)
+
+    def begin(self) -> None:
+        """From now on every message is copied. Main thread, at exit.
+
+        Raises:
+            TimeoutError: the iopub thread is stuck.
+        """
+        thread = self._iopub_thread
+        # There, so that none is half sent when this returns.
+        LoopCalls(thread.io_loop, thread.thread).ask(self._begin)
+
+    def _begin(self) -> None:
+        self._begun = True
+
+
+def changes(ledger: Ledger, hooks: Hooks, iopub_thread: Any, ending: Ending) -> list[Change]:
     switch = ledger.switch
     recorders = hooks.recorders
     # Up to 6.17 a stream has one buffer and one parent, looked at when it is flushed.
@@ -133,7 +177,8 @@ def changes(ledger: Ledger, hooks: Hooks, iopub_thread: Any) -> list[Change]:
 
     found: list[Change] = [
         Wrap(SEND, iopub_thread, "send_multipart", send_multipart, switch),
-        SetAttribute(SCHEDULE, iopub_thread, "schedule", scheduler(iopub_thread, switch)),
+        SetAttribute(SCHEDULE, iopub_thread, "schedule", scheduler(iopub_thread, switch, hooks)),
+        ending.change(ledger),
         Wrap(WRITE, OutStream, "write", write, switch),
         Wrap(FLUSH, OutStream, "flush", flush, switch),
         _parent_header(DISPLAY, ZMQDisplayPublisher, hooks, switch),
@@ -189,17 +234,25 @@ def settle(hooks: Hooks, display_pub: Any) -> None:
             owner.set_parent(context.message)
 
 
-def scheduler(iopub_thread: Any, switch: Switch) -> Callable[[Any], None]:
+def scheduler(iopub_thread: Any, switch: Switch, hooks: Hooks) -> Callable[[Any], None]:
     """A `schedule` that needs no socket per calling thread.
 
     It keeps no state of its own: an interrupt may hit the calling code anywhere, and the worst
     that may come of it is that a message waits for the next one.
+
+    Once the iopub thread has ended, what others publish is sent here, one message at a time. What
+    code of a child still publishes is dropped: its requests have had their last word, and an
+    interrupt, or main closing the socket, would break a message in two.
     """
     original = iopub_thread.schedule
     loop = iopub_thread.io_loop.asyncio_loop
     events = iopub_thread._events
     handle = iopub_thread._handle_event
     at_the_end = threading.RLock()  # what is called here may send, and so come back
+
+    def may_send() -> bool:
+        # A forked process has no iopub thread either, and a pipe of its own to send by.
+        return hooks.current() is None or os.getpid() != iopub_thread._master_pid
 
     def schedule(f: Any) -> None:
         if not switch.on:
@@ -210,9 +263,10 @@ def scheduler(iopub_thread: Any, switch: Switch) -> Callable[[Any], None]:
             try:
                 call_soon(loop, handle, None)
             except RuntimeError:  # the loop closed under us: the process is ending
-                with at_the_end:
-                    handle(None)
-        else:  # nobody owns its socket any more: whoever sends does so here, one at a time
+                if may_send():
+                    with at_the_end:
+                        handle(None)
+        elif may_send():  # nobody owns its socket any more
             with at_the_end:
                 original(f)
 

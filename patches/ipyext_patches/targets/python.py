@@ -214,7 +214,8 @@ class _InputState:
     def open(self, dispatch_input: Any, dispatch_getpass: Any) -> None:
         kernel = self._kernel
         with self.lock:
-            if getattr(builtins.input, "__self__", None) is kernel:  # loaded while a cell runs
+            in_cell = getattr(builtins.input, "__self__", None) is kernel
+            if in_cell:
                 self.cells = 1
                 self.plain_input, self.plain_getpass = kernel._sys_raw_input, kernel._save_getpass
             else:

@@ -49,6 +49,16 @@ class IPyExt(Configurable):
         ),
     ).tag(config=True)
 
+    cull_orphaned_subshells = Float(
+        60.0,
+        min=0.0,
+        help=(
+            "Delete a child subshell without a name after this many seconds without work, once "
+            "the connection of the client that created it is lost. It comes back when somebody "
+            "sends it something. 0: never."
+        ),
+    ).tag(config=True)
+
     debug_stop = Enum(
         ("thread", "all"),
         "thread",
@@ -69,6 +79,7 @@ class IPyExt(Configurable):
         "comm_targets",
         "max_subshells",
         "cull_idle_subshells",
+        "cull_orphaned_subshells",
         "debug_stop",
     )
     def _changed(self, change: Any) -> None:
@@ -84,4 +95,5 @@ class IPyExt(Configurable):
         engine.router.comm_targets = dict(self.comm_targets)
         engine.registry.limit = self.max_subshells
         engine.culler.seconds = self.cull_idle_subshells
+        engine.culler.orphan_seconds = self.cull_orphaned_subshells
         engine.debug.stop_all(self.debug_stop == "all")

@@ -71,10 +71,15 @@ class ControlHandlers:
 
         def create() -> dict[str, Any]:
             child = self._engine.registry.create(name)
-            self._engine.culler.made(child, parent["header"].get("session"))
+            self._engine.culler.made(child, parent["header"].get("session"), self._connection())
             return {"subshell_id": child.id}
 
         self._answer(stream, ident, parent, create)
+
+    def _connection(self) -> int:
+        """The connection that the request at hand has come on."""
+        request = self._engine.current()
+        return -1 if request is None else self._engine.host.connection_of(request.frames)
 
     def delete_subshell_request(self, stream: Any, ident: Any, parent: Any) -> None:
         """Delete a child subshell; see `Engine.delete_id`."""
@@ -123,9 +128,7 @@ class ControlHandlers:
     async def debug_request(self, stream: Any, ident: Any, parent: Any) -> None:
         """Hand a DAP request to the debug router, and its response back whenever that is there."""
         engine = self._engine
-        request = engine.current()
-        fd = -1 if request is None else engine.host.connection_of(request.frames)
-        future = engine.debug.jupyter_request(parent["content"], parent, fd)
+        future = engine.debug.jupyter_request(parent["content"], parent, self._connection())
         self._send(stream, ident, parent, await asyncio.wrap_future(future))
 
     def usage_request(self, stream: Any, ident: Any, parent: Any) -> None:

@@ -1,4 +1,8 @@
-"""Deletes idle children that no living client owns. Off by default; no polling."""
+"""Deletes idle children that no living client owns; no polling.
+
+JupyterLab makes a subshell for each subshell console, and one for widgets, and does not delete
+them when its page is loaded again.
+"""
 
 from __future__ import annotations
 
@@ -10,13 +14,22 @@ from ipyext.shells.child import ChildShell
 
 
 class Culler:
-    """Knows which session made a child and when each session was last heard of.
+    """Knows which session made a child, when each was last heard of, and whose connection is lost.
 
-    `heard` and `made` may be called from the shell channel and the control thread. One timer at
-    most is set, in the shell channel thread, for the first moment at which a child could be due.
+    `heard`, `made` and `disconnected` may be called from the shell channel and the control thread.
+    One timer at most is set, in the shell channel thread, for the first moment at which a child
+    could be due.
+
+    Args:
+        children: all of them.
+        delete: deletes one.
+        in_loop, loop: the shell channel thread's.
+        watch: has `disconnected` called from now on; used when a first child is made.
 
     Attributes:
         seconds: how long child and client must have been silent; 0 switches it off.
+        orphan_seconds: how long a child without a name must have been idle since the connection
+            of its client was lost; 0 switches it off.
     """
 
     def __init__(
@@ -25,14 +38,20 @@ class Culler:
         delete: Callable[[ChildShell], None],
         in_loop: Callable[[Callable[[], Any]], None],
         loop: Callable[[], Any],
+        watch: Callable[[Callable[[int], None]], None],
     ) -> None:
         self._children = children
         self._delete = delete
         self._in_loop = in_loop
         self._loop = loop
+        self._watch = watch
+        self._watching = False
         self._seconds = 0.0
+        self._orphan_seconds = 0.0
         self._heard: dict[str, float] = {}
         self._owners: dict[str, str] = {}
+        self._connections: dict[str, int] = {}
+        self._lost: dict[str, float] = {}
         self._timer: Any = None
 
     @property
@@ -45,42 +64,80 @@ class Culler:
         if value:
             self._in_loop(self._look)
 
+    @property
+    def orphan_seconds(self) -> float:
+        return self._orphan_seconds
+
+    @orphan_seconds.setter
+    def orphan_seconds(self, value: float) -> None:
+        self._orphan_seconds = value
+        if value:
+            self._in_loop(self._look)
+
     def heard(self, session: Any) -> None:
         """A client of that session sent something."""
-        if self._seconds and isinstance(session, str):
-            self._heard[session] = time.monotonic()
-
-    def made(self, child: ChildShell, session: Any) -> None:
-        """A client of that session created `child`."""
         if isinstance(session, str):
-            self._owners[str(child.id)] = session
-            self._heard[session] = time.monotonic()
+            self._lost.pop(session, None)
             if self._seconds:
-                self._in_loop(self._look)
+                self._heard[session] = time.monotonic()
+
+    def made(self, child: ChildShell, session: Any, fd: int = -1) -> None:
+        """A client of that session created `child`; `fd` is its control connection, if known."""
+        if not isinstance(session, str):
+            return
+        self._owners[str(child.id)] = session
+        self._heard[session] = time.monotonic()
+        if fd != -1:
+            if self._connections.get(session) != fd:
+                self.disconnected(fd)  # the descriptor was free again
+                self._connections[session] = fd
+            if not self._watching:
+                self._watching = True
+                self._watch(self.disconnected)
+        if self._seconds:
+            self._in_loop(self._look)
+
+    def disconnected(self, fd: int) -> None:
+        """That control connection is lost."""
+        for session in [one for one, its in list(self._connections.items()) if its == fd]:
+            del self._connections[session]
+            if session in self._owners.values():
+                self._lost[session] = time.monotonic()
+                if self._orphan_seconds:
+                    self._in_loop(self._look)
 
     def stop(self) -> None:
         """Set no timer any more, and take back the one that is set. Any thread."""
-        self._seconds = 0.0
+        self._seconds = self._orphan_seconds = 0.0
         if self._timer is not None:
             self._in_loop(self._look)
+
+    def _due(self, child: ChildShell) -> float | None:
+        """When `child` is deleted if nothing happens; None: never."""
+        owner = self._owners.get(str(child.id))
+        due: list[float] = []
+        if owner is not None and self._seconds:
+            due.append(max(self._heard.get(owner, 0.0), child.since) + self._seconds)
+        lost = None if owner is None or child.name is not None else self._lost.get(owner)
+        if lost is not None and self._orphan_seconds:
+            due.append(max(lost, child.since) + self._orphan_seconds)
+        return min(due, default=None)
 
     def _look(self) -> None:
         """Delete what is due and set the timer for what comes next. Shell channel thread."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        if not self._seconds:
-            return
         now = time.monotonic()
         waits: list[float] = []
         for child in self._children():
-            owner = self._owners.get(str(child.id))
-            if owner is None:
+            due = self._due(child)
+            if due is None:
                 continue
-            quiet_since = max(self._heard.get(owner, 0.0), child.since)
-            left = quiet_since + self._seconds - now
-            if child.busy or child.queued or left > 0:
-                waits.append(self._seconds if child.busy else max(left, 0.05))
+            if child.busy:
+                waits.append(min(filter(None, (self._seconds, self._orphan_seconds))))
+            elif child.queued or due > now:
+                waits.append(max(due - now, 0.05))
             else:
                 del self._owners[str(child.id)]
                 self._delete(child)

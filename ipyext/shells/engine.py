@@ -69,7 +69,11 @@ class Engine:
         self._main_request: Request | None = None
         self._last: Callable[[], Request | None] = _nobody
         self.culler = Culler(
-            self.registry.all, self.delete, host.in_shell_channel, host.shell_channel_loop
+            self.registry.all,
+            self.registry.cull,
+            host.in_shell_channel,
+            host.shell_channel_loop,
+            host.watch_clients,
         )
         self.helpers = Helpers(self._new_child)
         self.debug = DebugRouter(self)
@@ -84,6 +88,7 @@ class Engine:
             parse_line=parse_line,
             ask=self._ask,
             heard=self.culler.heard,
+            revived=self.culler.made,
         )
 
     def handlers(self) -> dict[str, Any]:
@@ -398,7 +403,7 @@ class Engine:
         """
         if self.host.is_stock_subshell(subshell_id):
             self.host.delete_stock(subshell_id)
-        else:
+        elif not self.registry.forget(subshell_id):
             self.delete(self.registry.find(subshell_id))
 
     def submit(self, name: str | None, code: str, captured: Any | None = None) -> Job:

@@ -56,9 +56,12 @@ class Registry:
         self._lock = threading.Lock()
         self._children: dict[str, ChildShell] = {}
         self._zombies: list[ChildShell] = []
+        self._culled: set[str] = set()
 
-    def create(self, name: str | None = None, *, ephemeral: bool = False) -> ChildShell:
-        """Make and start a child.
+    def create(
+        self, name: str | None = None, *, ephemeral: bool = False, shell_id: str | None = None
+    ) -> ChildShell:
+        """Make and start a child, by default with a new id.
 
         Raises:
             SubshellNameError: the name is taken or cannot be used.
@@ -71,7 +74,7 @@ class Registry:
             raise TooManySubshellsError(count, f"IPyExt.max_subshells is {self.limit}")
         child = None
         try:
-            child = self._new_child(str(uuid.uuid4()), name, ephemeral)
+            child = self._new_child(shell_id or str(uuid.uuid4()), name, ephemeral)
             with self._lock:
                 self._check_free(name)
                 self._children[str(child.id)] = child
@@ -165,6 +168,22 @@ class Registry:
         """
         if self.remove(child):
             self.end(child, from_within=from_within)
+
+    def cull(self, child: ChildShell) -> None:
+        """Delete a child that nobody seems to need, but `revive` it if somebody does."""
+        self._culled.add(str(child.id))
+        self.delete(child)
+
+    def forget(self, subshell_id: str) -> bool:
+        """Whether that child was culled, and from now on is deleted for good."""
+        with self._lock:
+            was_culled = subshell_id in self._culled
+            self._culled.discard(subshell_id)
+            return was_culled
+
+    def revive(self, subshell_id: str) -> ChildShell | None:
+        """Make a culled child anew, with its id; None if it was not culled. Errors as `create`."""
+        return self.create(shell_id=subshell_id) if self.forget(subshell_id) else None
 
     def end(self, child: ChildShell, *, from_within: Any = None) -> None:
         """End a child that is in no table any more; else as `delete`."""

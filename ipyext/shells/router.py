@@ -13,6 +13,7 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from typing import Any
 
+from ipyext.errors import IpyextError
 from ipyext.host import KernelHost
 from ipyext.protocol.routing import COMM_TYPES, CellLine, Destination, Route, View, route
 from ipyext.shells.child import ChildShell
@@ -48,6 +49,7 @@ class Router:
         parse_line: understands what follows ``%%subshell``; None if it is wrong.
         ask: how a request asks its client for input.
         heard: told the session of every message.
+        revived: told of a culled child that is back, and the session that needs it.
 
     Attributes:
         answer_while_busy, comms, comm_targets: see `ipyext.config`.
@@ -66,6 +68,7 @@ class Router:
         parse_line: Callable[[str], CellLine | None],
         ask: Asker,
         heard: Callable[[Any], None],
+        revived: Callable[[ChildShell, Any], None],
     ) -> None:
         self.answer_while_busy = True
         self.comms = "auto"
@@ -82,6 +85,7 @@ class Router:
         self._parse_line = parse_line
         self._ask_person = ask
         self._heard = heard
+        self._revived = revived
         self._tasks: set[asyncio.Task[None]] = set()
 
     def shell_message(self, frames: Any) -> None:
@@ -95,7 +99,7 @@ class Router:
         message = request.message
         view = View(
             main_busy=self._parent.busy or self._parent.queued > 0,
-            is_child=lambda wanted: self._registry.get(wanted) is not None,
+            is_child=lambda wanted: self._is_child(wanted, message["header"].get("session")),
             parse_line=self._parse_line,
             answer_while_busy=self.answer_while_busy,
             comms=self._comm_policy(message["content"]),
@@ -111,6 +115,22 @@ class Router:
         except Exception as error:
             log.exception("Could not deliver %s", request.type)
             request.refuse(type(error).__name__, str(error))
+
+    def _is_child(self, wanted: str, session: Any) -> bool:
+        """Whether there is such a child; one that was culled is there again."""
+        if self._registry.get(wanted) is not None:
+            return True
+        if self.closing:
+            return False
+        try:
+            child = self._registry.revive(wanted)
+        except IpyextError as error:
+            log.warning("Subshell %s does not come back: %s", wanted, error)
+            return False
+        if child is None:
+            return False
+        self._revived(child, session)
+        return True
 
     def control_message(self, frames: Any) -> None:
         request = self._receive("control", frames)

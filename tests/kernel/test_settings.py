@@ -8,10 +8,10 @@ import pytest
 
 from tests.wire import KernelProcess, Wire
 
-# The thread of the only child; its end is the end of the child.
+# The thread of the newest child; its end is the end of the child.
 THREAD = (
     "import threading\n"
-    "(thread,) = [t for t in threading.enumerate() if t.name.startswith('subshell')]"
+    "*_, thread = [t for t in threading.enumerate() if t.name.startswith('subshell')]"
 )
 
 
@@ -74,6 +74,60 @@ def test_children_that_cells_made_are_not_culled(kernel: Wire) -> None:
     kernel.execute(THREAD)
     setting(kernel, "cull_idle_subshells", 0.1)
     assert kernel.execute("thread.join(1); thread.is_alive()").result == "True"
+
+
+ENDS = "thread.join(30); thread.is_alive()"
+
+
+def leave(client: Wire) -> str:
+    """Have a client make a child, and lose its connection; returns the id."""
+    left = client.create()
+    client.execute(THREAD)
+    client.close()
+    return left
+
+
+def test_an_orphan_is_culled_and_comes_back(kernel: Wire, process: KernelProcess) -> None:
+    setting(kernel, "cull_orphaned_subshells", 0.3)
+    left = leave(process.client())
+    assert kernel.execute(ENDS).result == "False"
+    assert kernel.shells() == []
+    assert kernel.execute("6 * 7", subshell=left).result == "42"
+    assert kernel.shells() == [left]
+
+
+def test_an_orphan_that_was_culled_can_be_deleted(kernel: Wire, process: KernelProcess) -> None:
+    setting(kernel, "cull_orphaned_subshells", 0.1)
+    left = leave(process.client())
+    assert kernel.execute(ENDS).result == "False"
+    assert kernel.delete(left) == {"status": "ok"}
+    gone = kernel.execute("1", subshell=left, stop_on_error=False)
+    assert gone.content["ename"] == "UnknownSubshellError"
+
+
+def test_an_orphan_may_end_its_work(kernel: Wire, process: KernelProcess) -> None:
+    setting(kernel, "cull_orphaned_subshells", 0.1)
+    kernel.execute("import threading; go, done = threading.Event(), threading.Event()")
+    other = process.client()
+    child = other.create()
+    other.execute(THREAD)
+    other.begin("go.wait(); done.set()", subshell=child)
+    other.close()
+    assert kernel.execute("thread.join(1); thread.is_alive()").result == "True"
+    assert kernel.execute("go.set(); done.wait(30)").result == "True"
+    assert kernel.execute(ENDS).result == "False"
+
+
+def test_who_is_connected_has_no_orphans(kernel: Wire, process: KernelProcess) -> None:
+    """Also one that says nothing; and a name is for people who come back."""
+    setting(kernel, "cull_orphaned_subshells", 0.1)
+    other, third = process.client(), process.client()
+    kept, named = other.create(), third.create("named")
+    third.close()
+    left = leave(process.client())
+    assert kernel.execute(ENDS).result == "False"
+    assert kernel.shells() == [kept, named]
+    assert left not in kernel.shells()
 
 
 def test_no_timer_is_left_when_culling_is_switched_off(kernel: Wire, child: str) -> None:

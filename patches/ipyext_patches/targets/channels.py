@@ -226,6 +226,7 @@ class Channels:
         self.stdin: SharedStream
         self.taken = False
         self._monitor: ZMQStream | None = None
+        self._watchers: list[Callable[[int], None]] = []
 
     def take(self) -> None:
         """Afterwards the engine gets every message of the shell, control and stdin channels.
@@ -258,14 +259,23 @@ class Channels:
 
         It is the one that `zmq.SRCFD` gives for messages. Control thread.
         """
-        if not self.taken or self._monitor is not None:
+        if not self.taken:
+            return
+        self._watchers.append(gone)
+        if self._monitor is not None:
             return
         socket = self.control.stream.socket
         monitor = socket.get_monitor_socket(zmq.EVENT_DISCONNECTED)
         self._monitor = ZMQStream(monitor, self.control_loop.io_loop)
-        self._monitor.on_recv(lambda frames: gone(int(parse_monitor_message(frames)["value"])))
+        self._monitor.on_recv(self._disconnected)
+
+    def _disconnected(self, frames: Any) -> None:
+        fd = int(parse_monitor_message(frames)["value"])
+        for gone in self._watchers:
+            gone(fd)
 
     def _unwatch(self) -> None:
+        self._watchers.clear()
         monitor, self._monitor = self._monitor, None
         if monitor is not None:
             monitor.stop_on_recv()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -22,12 +20,19 @@ except ImportError as error:
         "pip install --group lab"
     ) from None
 
+from tests.lab.chromium import ARGUMENTS, CHROMIUM
 from tests.lab.pages import Notebook
 from tests.lab.server import LIVE, Server
 
-CHROMIUM = os.environ.get("IPYEXT_CHROMIUM") or shutil.which("chromium")
 ROOT = Path(__file__).parents[2]
 PATIENCE = 30_000  # milliseconds; a test that needs them all fails
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            # The first test of a process starts the server and the browser as well.
+            item.add_marker(pytest.mark.timeout(300))
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -46,17 +51,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture(scope="session")
 def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
-    """Debian's Chromium; it talks to nobody but the server."""
-    arguments = [
-        "--no-sandbox",
-        "--disable-gpu",
-        "--disable-quic",
-        "--no-first-run",
-        "--disable-background-networking",
-        "--disable-component-update",
-        "--disable-sync",
-    ]
-    return {**browser_type_launch_args, "executable_path": CHROMIUM, "args": arguments}
+    """Debian's Chromium."""
+    return {**browser_type_launch_args, "executable_path": CHROMIUM, "args": ARGUMENTS}
 
 
 @pytest.fixture(scope="session")

@@ -65,6 +65,7 @@ class Slider:
     def __init__(self, cell: Cell) -> None:
         self._track = cell.output.locator(".noUi-base")
         self._handle = cell.output.locator(".noUi-handle")
+        self._tapped = cell.output.locator(".noUi-state-tap")
 
     def move(self, percent: int) -> int:
         """Click on its track; returns the value that it has for the person then."""
@@ -75,6 +76,7 @@ class Slider:
             position={"x": box["width"] * percent / 100, "y": box["height"] / 2}, force=True
         )
         expect(self._handle).not_to_have_attribute("aria-valuenow", before)
+        expect(self._tapped).to_have_count(0)  # the handle is there
         return round(float(self._handle.get_attribute("aria-valuenow") or ""))
 
 

@@ -157,6 +157,10 @@ class Server:
             self.end_kernels()
         finally:
             self._process.terminate()
-            self._process.wait(30)
-            self._reader.join(30)
+            try:
+                self._process.wait(30)
+            finally:
+                self._process.kill()  # nothing, if it has ended
+                self._process.wait()
+                self._reader.join(30)
             self._home.cleanup()

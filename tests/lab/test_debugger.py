@@ -80,6 +80,7 @@ def test_two_shells_stopped(notebook: Open) -> None:
     main.runs()
     debugger = page.debug()
     main.gutter(STEP).click()
+    debugger.stopped_in("step", "<module>")
     expect(debugger.variable("count")).to_have_text(NUMBER)
     other = page.run(1)
     expect(debugger.variable("count")).to_have_text("-5")

@@ -22,11 +22,11 @@ print("main is done")
 STOP = "%%subshell\nstop = True"
 
 
-def no_subshell_is_left(client: Wire) -> None:
-    """Wait until the kernel has no subshell."""
+def shells_left(client: Wire, count: int) -> None:
+    """Wait until the kernel has so many subshells. A client of our own asks again and again."""
     end = time.monotonic() + TIMEOUT
-    while left := client.shells():
-        assert time.monotonic() < end, f"subshells are left: {left}"
+    while len(left := client.shells()) != count:
+        assert time.monotonic() < end, f"subshells that are left: {left}"
 
 
 def test_console_opened_while_main_is_busy(notebook: Open) -> None:
@@ -97,8 +97,32 @@ def test_console_closed(notebook: Open, server: Server) -> None:
     client = server.client("test_console_closed.ipynb")
     assert len(client.shells()) == 1
     console.close()
-    no_subshell_is_left(client)
+    shells_left(client, 0)
     main.runs()
+    client.close()
+
+
+def test_page_loaded_again(notebook: Open, server: Server) -> None:
+    """The console that comes back is one of main's, and nobody has its subshell any more."""
+    page = notebook(
+        "%config IPyExt.cull_orphaned_subshells = 0.5",
+        BUSY,
+        "%%subshell look\nlooks = True\nwhile not stop: pass\nlooks = 'stopped too'",
+        "looks",
+        STOP,
+    )
+    page.run(0).has_run(1)
+    main = page.run(1)
+    main.runs()
+    page.subshell_console().run("6 * 7").shows("42")
+    look = page.run(2)
+    look.runs()
+    client = server.client("test_page_loaded_again.ipynb")
+    page.save()
+    page.reload()
+    shells_left(client, 1)
+    page.run(4)
+    page.run(3).shows("'stopped too'")
     client.close()
 
 

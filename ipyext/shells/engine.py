@@ -144,6 +144,8 @@ class Engine:
             else:
                 self._main_request = item
                 self._last = _nobody
+                if self.router.closing:  # looked at after the line above: see `retire`
+                    item.output.hurry()
                 await self._dispatcher.on_main(self.parent, item)
         finally:
             self.parent.executed += item.type == "execute_request"

@@ -105,6 +105,32 @@ def test_from_a_thread_while_main_is_idle(loaded: Kernel) -> None:
     loaded.assert_stock()
 
 
+def test_a_cell_that_begins_while_a_thread_unloads_prints_in_order(loaded: Kernel) -> None:
+    """Its first words go out our way, the others the way of the stock kernel."""
+    loaded.run(
+        """
+import threading
+from ipyext import extension
+going, begun, unloaded = threading.Event(), threading.Event(), threading.Event()
+engine = extension.active().engine
+def retire(retire=engine.retire):
+    retire()
+    going.set()
+    begun.wait(30)
+def unload():
+    engine.retire = retire
+    get_ipython().extension_manager.unload_extension("ipyext")
+    unloaded.set()
+thread = threading.Thread(target=unload)
+thread.start()
+going.wait(30)
+"""
+    )
+    cell = "print('first', end=' '); begun.set(); print(unloaded.wait(30))"
+    assert loaded.run(cell) == "first True\n"
+    loaded.run("thread.join(); del engine, retire, thread, unload, extension")
+
+
 def test_from_a_thread_while_main_is_busy(loaded: Kernel) -> None:
     loaded.run(
         "import threading\n"

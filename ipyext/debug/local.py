@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ipyext.debug.parties import Message, Party
+from ipyext.debug.reports import NOT_KNOWN
 from ipyext.errors import IpyextError
 from ipyext_patches import PatchError
 
@@ -141,6 +142,8 @@ class LocalAnswers:
     async def _pause(self, party: Party, request: Message, arguments: Message) -> Message:
         threads = dict(self._router.debugpy.threads())
         number = arguments.get("threadId")
+        if party.adopts and number == NOT_KNOWN:
+            number = self._what_runs(threads) or number
         thread = threads.get(number) if isinstance(number, int) else None
         if thread is None or not isinstance(number, int):
             raise LookupError(f"there is no thread {number}")
@@ -155,6 +158,15 @@ class LocalAnswers:
         self._router.pausing.add(number)
         self._router.debugpy.pause(thread)
         return {}
+
+    def _what_runs(self, threads: dict[int, Any]) -> int | None:
+        """What a person sees running: main, else the subshell that was made last."""
+        busy: dict[int, bool] = {}
+        for number, thread in threads.items():
+            shell = self._engine.shell_of(thread)
+            if shell is not None and shell.busy:
+                busy[number] = shell is self._engine.parent
+        return max(busy, key=lambda number: (busy[number], number), default=None)
 
     async def _goes_on(self, number: int) -> bool:
         """Whether a thread that is stopped goes on now: it was told to a moment ago.

@@ -14,7 +14,7 @@ from ipyext.protocol import dap
 # They are about debugpy and its adapter, which our clients do not talk with.
 _OURS = frozenset({"initialized", "terminated", "exited", "process", "debugpySockets"})
 
-_NOT_KNOWN = 1  # JupyterLab's thread, when it has forgotten which
+NOT_KNOWN = 1  # the thread that JupyterLab (4.6) names when it knows of none
 _STEPS = frozenset({"next", "stepIn", "stepOut"})
 
 
@@ -66,7 +66,7 @@ class Reports:
         says 1, or another thread that has stopped, if debugInfo has told it of several.
         """
         thread = request["arguments"].get("threadId")
-        forgotten = type(thread) is int and (thread == _NOT_KNOWN or thread in self.stopped)
+        forgotten = type(thread) is int and (thread == NOT_KNOWN or thread in self.stopped)
         if party.adopts and self.stopped and forgotten:
             return next(iter(self.stopped))
         return self.need_stopped(request)

@@ -1,0 +1,31 @@
+"""What JupyterLab 4.6 says to the debugger, and means."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.dap import JupyterDap
+from tests.wire import Wire
+
+
+@pytest.fixture
+def debugger(kernel: Wire) -> JupyterDap:
+    found = JupyterDap(kernel)
+    found.attach()
+    return found
+
+
+def test_jupyterlab_pauses_what_runs(kernel: Wire, debugger: JupyterDap) -> None:
+    """It says thread 1, whatever is busy."""
+    first, second = kernel.create("first"), kernel.create("second")
+    places = {"main": None, "subshell second": second, "subshell first": first}
+    loops = {
+        label: kernel.begin("while True: pass", subshell=where) for label, where in places.items()
+    }
+    for label, where in places.items():
+        debugger.forget()
+        debugger.do("pause", threadId=1)
+        thread = debugger.wait_event("stopped")["body"]["threadId"]
+        assert thread == debugger.names()[label]
+        kernel.control("interrupt_request", {"subshell_id": where})
+        assert kernel.wait(loops[label])[0].content["ename"] == "KeyboardInterrupt"

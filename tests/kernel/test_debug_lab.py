@@ -7,6 +7,8 @@ import pytest
 from tests.dap import JupyterDap
 from tests.wire import Wire
 
+LOOP = "import time\nwhile True:\n    time.sleep(0.01)"
+
 
 @pytest.fixture
 def debugger(kernel: Wire) -> JupyterDap:
@@ -19,9 +21,7 @@ def test_jupyterlab_pauses_what_runs(kernel: Wire, debugger: JupyterDap) -> None
     """It says thread 1, whatever is busy."""
     first, second = kernel.create("first"), kernel.create("second")
     places = {"main": None, "subshell second": second, "subshell first": first}
-    loops = {
-        label: kernel.begin("while True: pass", subshell=where) for label, where in places.items()
-    }
+    loops = {label: kernel.begin(LOOP, subshell=where) for label, where in places.items()}
     for label, where in places.items():
         debugger.forget()
         debugger.do("pause", threadId=1)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import difflib
+import math
+from collections.abc import Collection, Iterator
 from typing import Any
 
-from traitlets import Bool, Dict, Enum, Float, Integer, observe
+from traitlets import Bool, Dict, Enum, Float, Integer, TraitError, observe, validate
 from traitlets.config import Configurable
 
 from ipyext.shells.engine import Engine
@@ -73,6 +76,15 @@ class IPyExt(Configurable):
         self._engine = engine
         self._in_force = False
 
+    @validate("cull_idle_subshells", "cull_orphaned_subshells")
+    def _finite(self, proposal: Any) -> Any:
+        if not math.isfinite(proposal["value"]):
+            raise TraitError(
+                f"The value of the {proposal['trait'].name!r} trait of an IPyExt instance should "
+                f"be a number of seconds, but a value of {proposal['value']} was specified"
+            )
+        return proposal["value"]
+
     @observe(
         "answer_while_busy",
         "comms",
@@ -97,3 +109,12 @@ class IPyExt(Configurable):
         engine.culler.seconds = self.cull_idle_subshells
         engine.culler.orphan_seconds = self.cull_orphaned_subshells
         engine.debug.stop_all(self.debug_stop == "all")
+
+
+def unknown(names: Collection[str]) -> Iterator[str]:
+    """What to say about each of `names` that is no setting."""
+    settings = IPyExt.class_trait_names(config=True)
+    for name in sorted(set(names) - set(settings)):
+        near = difflib.get_close_matches(name, settings, 1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        yield f"IPyExt has no setting {name!r}, so it is ignored.{hint}"

@@ -8,7 +8,7 @@ from typing import Any
 from IPython.core.error import UsageError
 from traitlets import TraitError
 
-from ipyext.config import IPyExt
+from ipyext.config import IPyExt, unknown
 from ipyext.debug.client import Debugger
 from ipyext.errors import NotLoadedError
 from ipyext.host import KernelHost
@@ -131,9 +131,13 @@ def load(main: Any) -> None:
         raise UsageError(str(error)) from None
     except TraitError as error:
         raise UsageError(
-            f"ipyext was not loaded and nothing was changed: a setting is wrong. {error}. Correct "
-            f"it where you set it (a configuration file, or %config IPyExt.NAME = VALUE)."
+            f"ipyext was not loaded and nothing was changed: a setting is wrong. "
+            f"{str(error).rstrip('.')}. Correct it where you set it (a configuration file, or "
+            f"%config IPyExt.NAME = VALUE)."
         ) from None
+    if not _active.host.started:  # in a cell traitlets has said so; here nobody would hear it
+        for message in unknown(main.config.IPyExt):
+            _active.host.kernel.log.warning(message)
     _active.tell_loaded()
 
 

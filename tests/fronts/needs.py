@@ -30,6 +30,7 @@ NEEDS = {
     "spyder-kernels": ">=6.29.3,<7",
     "tqdm": "",
 }
+TOOLS = {"pexpect", "pyte", "PySide6-Essentials"}  # of the tests
 WHY = {
     "jupyter-resource-usage": "asks no older kernel",
     "jupyter_console": "its last release for ipykernel 5 does not run with newer clients",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -160,11 +161,16 @@ def test_requests_while_main_is_busy(kernel: Wire, child: str, answered: bool) -
 @pytest.mark.parametrize(
     ("name", "value"),
     [
+        ("answer_while_busy", "perhaps"),
         ("comms", "nonsense"),
+        ("comm_targets", 5),
         ("comm_targets", {"jupyter.widget": "nonsense"}),
         ("max_subshells", -1),
         ("max_subshells", "many"),
+        ("max_subshells", 1.5),
         ("cull_idle_subshells", -0.5),
+        ("cull_idle_subshells", "a while"),
+        ("debug_stop", "everything"),
     ],
 )
 def test_wrong_values_are_refused(kernel: Wire, name: str, value: object) -> None:
@@ -180,9 +186,59 @@ def test_wrong_values_are_refused(kernel: Wire, name: str, value: object) -> Non
     text = refused.text("stderr")
     assert text.startswith("UsageError: ipyext was not loaded and nothing was changed: a setting")
     assert name in text
+    assert ".." not in text
     assert text.count("\n") == 1
     kernel.execute(f"%config IPyExt.{name} = {before}")
     assert kernel.execute("%load_ext ipyext").status == "ok"
+
+
+@pytest.mark.parametrize("value", ["nan", "inf"])
+@pytest.mark.parametrize("name", ["cull_idle_subshells", "cull_orphaned_subshells"])
+def test_seconds_that_are_no_number_are_refused(kernel: Wire, name: str, value: str) -> None:
+    before = kernel.execute(f"%config IPyExt.{name}").result
+    answer = kernel.execute(f"%config IPyExt.{name} = float({value!r})")
+    assert f"{name!r} trait" in answer.text("stderr")
+    assert kernel.execute(f"%config IPyExt.{name}").result == before
+
+
+def configured(
+    start_kernel: Callable[..., KernelProcess], home: Path, line: str, *arguments: str
+) -> KernelProcess:
+    """A kernel with a configuration file, in which the extension loads by itself."""
+    profile = home / "profile_default"
+    profile.mkdir()
+    (profile / "ipython_kernel_config.py").write_text(f"c = get_config()\n{line}\n")
+    return start_kernel("--ext=ipyext.autoload", *arguments, env={"IPYTHONDIR": str(home)})
+
+
+def test_a_wrong_value_in_a_configuration_file(
+    start_kernel: Callable[..., KernelProcess], tmp_path: Path
+) -> None:
+    """The kernel starts as a stock kernel, and its log has one line about it."""
+    process = configured(start_kernel, tmp_path, "c.IPyExt.comms = 'nonsense'")
+    kernel = process.client()
+    assert kernel.execute("'ipyext' in get_ipython().extension_manager.loaded").result == "False"
+    (line,) = [
+        line for line in process.log.read_text().splitlines() if "a setting is wrong" in line
+    ]
+    assert "The 'comms' trait of an IPyExt instance" in line
+    assert "nonsense" in line
+    refused = kernel.execute("%load_ext ipyext", stop_on_error=False).text("stderr")
+    assert refused.startswith("UsageError: ipyext was not loaded and nothing was changed")
+    assert kernel.execute("'stock'").result == "'stock'"
+
+
+def test_an_unknown_name_in_a_configuration_file(
+    start_kernel: Callable[..., KernelProcess], tmp_path: Path
+) -> None:
+    process = configured(start_kernel, tmp_path, "c.IPyExt.max_subshelz = 1")
+    kernel = process.client()
+    kernel.create()
+    kernel.create()
+    (line,) = [line for line in process.log.read_text().splitlines() if "max_subshelz" in line]
+    assert line.endswith(
+        "IPyExt has no setting 'max_subshelz', so it is ignored. Did you mean 'max_subshells'?"
+    )
 
 
 def test_settings_from_the_command_line(start_kernel: Callable[..., KernelProcess]) -> None:

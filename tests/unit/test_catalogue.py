@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).parent.parent.parent
 
 
-@pytest.mark.parametrize("program", ["catalogue", "states"])
+@pytest.mark.parametrize("program", ["catalogue", "generated", "states"])
 def test_written_pages_are_up_to_date(program: str) -> None:
     found = subprocess.run(
         [sys.executable, str(ROOT / "docs" / f"{program}.py"), "--check"],

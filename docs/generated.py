@@ -1,0 +1,136 @@
+"""Writes the parts of pages that the code knows best, between their marks.
+
+python docs/generated.py            write them
+python docs/generated.py --check    exit status 1 if a page is out of date
+"""
+
+from __future__ import annotations
+
+import re
+import runpy
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from ipyext.cli import parser
+from ipyext.config import IPyExt
+from ipyext.magics.arguments import ACTIONS
+from ipyext.magics.debugctl_arguments import overview
+from ipyext_patches import CHECKED, PYTHON
+
+ROOT = Path(__file__).parent.parent
+
+
+def row(*cells: str) -> str:
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+def table(*head: str) -> Iterator[str]:
+    yield row(*head)
+    yield row(*("---" for _ in head))
+
+
+def settings() -> Iterator[str]:
+    """Every configurable trait, as `%config IPyExt` has it."""
+    yield from table("Setting", "Default", "Values", "")
+    for name, trait in IPyExt.class_own_traits(config=True).items():
+        values = ", ".join(f"`{value!r}`" for value in getattr(trait, "values", ()))
+        kind = values or type(trait).__name__.lower()
+        yield row(f"`{name}`", f"`{trait.default()!r}`", kind, trait.help)
+
+
+def subshell() -> Iterator[str]:
+    yield "```text"
+    yield from (f"%subshell {usage}" for usage in ACTIONS.values())
+    yield "```"
+
+
+def debugctl() -> Iterator[str]:
+    yield "```text"
+    yield from overview().splitlines()
+    yield "```"
+
+
+def commands() -> Iterator[str]:
+    """The options of the command line. Their order is that of ``--help``."""
+    # argparse has no public list of options.
+    actions = parser()._actions  # noqa: SLF001
+    (found,) = [action for action in actions if isinstance(action.choices, dict)]
+    assert isinstance(found.choices, dict)
+    for name, command in found.choices.items():
+        yield f"**`ipyext {name}`**"
+        yield ""
+        yield from table("Option", "")
+        for action in command._actions:  # noqa: SLF001
+            if action.dest != "help":
+                option = " ".join(filter(None, [action.option_strings[0], action.metavar]))
+                text = (action.help or "").replace("%(default)g", f"{action.default}")
+                yield row(f"`{option}`", text)
+        yield ""
+
+
+def ranges() -> Iterator[str]:
+    """What `ipyext_patches.versions` accepts."""
+    yield from table("", "Versions")
+    for checked in (PYTHON, *CHECKED):
+        yield row(checked.distribution, " or ".join(f"`{v}`" for v in checked.versions.split("|")))
+
+
+def lanes() -> Iterator[str]:
+    """The lanes of `.ci/run`."""
+    yield from table("Lane", "Python", "Pinned")
+    text = (ROOT / ".ci" / "run").read_text()
+    found = re.search(r"<<'LANES'\n(.*?)\nLANES\n", text, re.S)
+    assert found is not None
+    for line in found[1].splitlines():
+        name, _, python, pins = re.split(r" +", line, maxsplit=3)
+        yield row(name, python, ", ".join(f"`{pin}`" for pin in pins.split()))
+
+
+def others() -> Iterator[str]:
+    """What `tests/fronts` runs, and beside which ipykernel."""
+    needs = runpy.run_path(str(ROOT / "tests" / "fronts" / "needs.py"))
+    yield from table("Distribution", "Beside ipykernel", "")
+    for name, versions in sorted(needs["NEEDS"].items(), key=lambda item: item[0].lower()):
+        if name not in needs["TOOLS"]:
+            yield row(
+                name, f"`{versions}`" if versions else "every lane", needs["WHY"].get(name, "")
+            )
+
+
+PAGES: dict[str, dict[str, Callable[[], Iterator[str]]]] = {
+    "reference.md": {
+        "settings": settings,
+        "subshell": subshell,
+        "debugctl": debugctl,
+        "commands": commands,
+    },
+    "compatibility.md": {"ranges": ranges, "lanes": lanes, "others": others},
+}
+
+
+def written(page: str, name: str, lines: Iterator[str]) -> str:
+    """The page with its part of that name as `lines` have it."""
+    begin, end = f"<!-- generated: {name} -->\n", f"<!-- /generated: {name} -->\n"
+    before, found, rest = page.partition(begin)
+    _, closed, after = rest.partition(end)
+    if not (found and closed):
+        sys.exit(f"A page has no place for {name}: {begin}{end}")
+    text = "\n".join(lines).rstrip("\n")
+    return f"{before}{begin}\n{text}\n\n{end}{after}"
+
+
+def main() -> None:
+    for name, parts in PAGES.items():
+        path = Path(__file__).parent / name
+        page = wanted = path.read_text()
+        for part, lines in parts.items():
+            wanted = written(wanted, part, lines())
+        if "--check" not in sys.argv[1:]:
+            path.write_text(wanted)
+        elif wanted != page:
+            sys.exit(f"docs/{name} is out of date: run python docs/generated.py")
+
+
+if __name__ == "__main__":
+    main()

@@ -11,6 +11,8 @@ from typing import Any
 
 import nbformat
 
+from tests.conftest import LANE
+
 # Every kind of output that a notebook may keep. No times and no addresses in them; and no widget
 # that captures output: with one, nbclient 0.11 now and then waits for ever, for stock kernels too.
 SOURCE = """
@@ -131,6 +133,8 @@ def comparable(path: Path) -> dict[str, Any]:
     """
     text = path.read_text()
     text = re.sub(r"ipykernel_\d+", "ipykernel_N", text)
+    if LANE == 5:  # there, cells have the names of files only while the extension is loaded
+        text = re.sub(r"<ipython-input-\d+-\w+>|/tmp/ipykernel_N/\d+\.py", "CELL", text)
     text = re.sub(r"\d{4}-\d\d-\d\dT[\d:.]+(Z|\+00:00)?", "TIME", text)
     text = re.sub(r'"duration": [\d.]+', '"duration": 0', text)
     content: dict[str, Any] = json.loads(text)

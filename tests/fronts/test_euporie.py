@@ -36,18 +36,24 @@ def console() -> Iterator[Open]:
         terminal.close()
 
 
-def session(terminal: Terminal) -> list[str]:
-    """The screen after the session, without the bar at its bottom."""
+def session(terminal: Terminal) -> list[list[str]]:
+    """For every cell, what is between its prompt and the next one."""
+    found = []
     for number, (code, shown) in enumerate(SESSION.items(), 1):
+        here, following = f"In [{number}]:", f"In [{number + 1}]:"
         terminal.type(code)
         terminal.shows(shown)
-        terminal.shows(f"In [{number + 1}]:")
-    lines = terminal.lines
-    return [line for line in lines if line and "Python 3 (ipykernel)" not in line]
+        terminal.shows(following)
+        lines = [line for line in terminal.lines if line]
+        starts = [line[: line.find(":") + 1] for line in lines]
+        found.append(lines[starts.index(here) : starts.index(following)])
+    return found
 
 
 def test_a_session_that_does_not_use_it(console: Open, stock_home: Home, home: Home) -> None:
-    assert session(console(home)) == session(console(stock_home))
+    expected = session(console(stock_home))
+    assert [cell[0].split("▕")[-1] for cell in expected] == [*SESSION]
+    assert session(console(home)) == expected
 
 
 def test_the_magics(console: Open, home: Home) -> None:

@@ -68,6 +68,10 @@ class JupyterDap:
         self.wire.until(lambda: len(self.events(name)) >= count, timeout, f"{count} {name} events")
         return self.events(name)[count - 1]
 
+    def said(self) -> str:
+        """What output events have said since `forget`."""
+        return "".join(event["body"]["output"] for event in self.events("output"))
+
     def forget(self) -> None:
         """What came so far does not count any more."""
         self.wire.pump()

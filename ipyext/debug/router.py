@@ -277,6 +277,8 @@ class DebugRouter:
             body["reason"] = "pause"
         if not self.debugpy.recovers(message):
             self._do(self.core.backend_message, message)
+        if message.get("type") == "response" and message.get("command") == "setBreakpoints":
+            self.debugpy.breakpoints_set()
         if message.get("type") == "response" and message.get("command") in _GOES_ON:
             self.debugpy.nudge()  # debugpy itself looks five times a second
 

@@ -64,8 +64,7 @@ def test_hit_counts_are_each_clients_own(
     debugger.set_breakpoints(path, {"line": 3, "hitCondition": "2"})
     other.set_breakpoints(path, {"line": 3, "logMessage": "i={i}"})
     assert lines_until_end(kernel, debugger) == [3]
-    other.wait_event("output", 6)
-    assert "i=5\n" in [event["body"]["output"] for event in other.events("output")]
+    other.wire.until(lambda: "i=5\n" in other.said(), what="the last message")
 
 
 def test_late_joiner_sees_the_stop(

@@ -163,7 +163,7 @@ def test_interrupt_of_a_loop_that_logs(
     assert "hits.py" not in shown
     # Each message came, in order, and that shell is debugged as before.
     reached = int(str(kernel.execute("i").result))  # may be logged already when it is interrupted
-    said = "".join(event["body"]["output"] for event in debugger.events("output")).split()
+    said = debugger.said().split()
     assert said == [str(number) for number in range(len(said))]
     assert len(said) - reached in (0, 1)
     running = stop_in(kernel, debugger, where)

@@ -164,7 +164,31 @@ def test_cell_magic(
     running, thread = run_to(kernel, debugger, code, line, where)
     top = debugger.frames(thread)[0]
     assert (top["line"], top["source"]["path"]) == (line, debugger.cell(code))
+    debugger.forget()
+    debugger.do("next", threadId=thread)
+    debugger.wait_event("stopped")
+    assert debugger.frames(thread)[0]["line"] == line + 1
     finish(kernel, debugger, running, thread)
+
+
+@pytest.mark.parametrize("code", ["while True: pass", "while True: time.sleep(0.01)"])
+def test_loop_on_one_line(kernel: Wire, debugger: JupyterDap, where: str | None, code: str) -> None:
+    kernel.execute("import time")
+    running = kernel.begin(code, subshell=where)
+    begun = f"print('begun')\n{code}"
+    path = debugger.cell(begun)
+    debugger.forget()
+    assert debugger.set_breakpoints(path, 2)[0]["verified"]
+    for count in (1, 2):
+        thread = debugger.wait_event("stopped", count)["body"]["threadId"]
+        assert debugger.frames(thread)[0]["line"] == 2
+        debugger.do("continue", threadId=thread)
+    debugger.wait_event("stopped", 3)
+    debugger.set_breakpoints(path, {"line": 2, "condition": "False"})
+    debugger.do("continue", threadId=thread)
+    kernel.control("interrupt_request", {"subshell_id": where} if where else {})
+    assert kernel.wait(running)[0].content["ename"] == "KeyboardInterrupt"
+    assert len(debugger.events("stopped")) == 3
 
 
 def test_leading_blank_lines(kernel: Wire, debugger: JupyterDap, where: str | None) -> None:
@@ -213,9 +237,8 @@ def test_conditions_counts_and_messages(
     debugger.set_breakpoints(path, {"line": 3, "logMessage": "i is {i}"})
     debugger.forget()
     assert kernel.execute(code, subshell=where).status == "ok"
-    debugger.wait_event("output", 10)
-    said = "".join(event["body"]["output"] for event in debugger.events("output"))
-    assert "i is 9" in said
+    kernel.until(lambda: "i is 9\n" in debugger.said(), what="the last message")
+    assert debugger.said() == "".join(f"i is {i}\n" for i in range(10))
     assert debugger.do("debugInfo")["breakpoints"] == [
         {"source": path, "breakpoints": [{"line": 3, "logMessage": "i is {i}"}]}
     ]

@@ -11,6 +11,7 @@ from ipyext_patches.cell_files import path_of
 from ipyext_patches.ledger import Change, Ledger, SetAttribute, Wrap
 from ipyext_patches.ports import Hooks
 from ipyext_patches.spec import Patch, function
+from ipyext_patches.targets.tracing import untraced
 
 NAMES = Patch(
     id="cells.names",
@@ -59,10 +60,12 @@ def changes(ledger: Ledger, hooks: Hooks, main: Any, lane: int) -> Iterator[Chan
         if ledger.switch.on and isinstance(source, ast.AST) and hooks.debugging():
             cell = hooks.current_cell() or ""
             before, body = _body(cell)
-            bodies = [path_of(body), path_of(body + "\n")]  # IPython ends it with one
-            if before and filename in (*_TIMED, *bodies):
-                ast.increment_lineno(source, before)
-                filename = path_of(cell)
+            if before:
+                with untraced():  # somebody may step from one statement to the next
+                    bodies = [path_of(body), path_of(body + "\n")]  # IPython ends it with one
+                    if filename in (*_TIMED, *bodies):
+                        ast.increment_lineno(source, before)
+                        filename = path_of(cell)
         return super(compiler, instance).__call__(source, filename, *rest, **options)
 
     own = vars(compiler).get("__call__")

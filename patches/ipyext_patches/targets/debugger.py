@@ -24,6 +24,16 @@ from ipyext_patches.targets.explorer import Explorer
 from ipyext_patches.targets.forks import take_off, when_forked
 from ipyext_patches.targets.instructions import stop_at_next
 from ipyext_patches.targets.kernel_threads import marked
+from ipyext_patches.targets.one_line import begin_line, breakpoint_at, loops_on_one_line
+from ipyext_patches.targets.pydevd_state import (
+    end_threads,
+    forget_code,
+    forget_steps,
+    global_debugger,
+    is_step,
+    kill_threads,
+    thread_name,
+)
 from ipyext_patches.targets.tracing import (
     MONITORED,
     NoThreads,
@@ -91,6 +101,7 @@ class Debugpy:
         self._py_db: Any = None
         self._trace_hook: Any = None
         self._armed: Any = None
+        self._one_line = loops_on_one_line(self._next_round)
         self._mine = False
         self._children = True
         self.forked = False
@@ -168,17 +179,17 @@ class Debugpy:
 
     def connected(self) -> None:
         """It has connected: send what it says at once. Small writes wait 40 ms otherwise."""
-        self._py_db = _global_debugger()
+        self._py_db = global_debugger()
         with contextlib.suppress(AttributeError, OSError):
             # What pydevd knows of code outlives the session, and is old or not by this number
             # alone, which begins at 0 every time. Sessions are further apart than their changes.
             self._py_db.mtime = int(time.monotonic() * 1000) % 2**30
-            _forget_code(self._py_db)
+            forget_code(self._py_db)
             self._py_db._client_socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def release(self) -> None:
         """Let `connect` return, which waits to be configured."""
-        debugger = _global_debugger() if self._mine else None
+        debugger = global_debugger() if self._mine else None
         if debugger is not None:
             debugger.ready_to_run = True
             debugger._py_db_command_thread_event.set()
@@ -194,12 +205,14 @@ class Debugpy:
         import pydevd
 
         self._disarm()
+        if self._one_line is not None:
+            self._one_line.end()
         threads = list(threading.enumerate())
-        debugger = _global_debugger()  # kept: its threads know it by a weak reference only
+        debugger = global_debugger()  # kept: its threads know it by a weak reference only
         clear_monitoring()
         try:
             pydevd.stoptrace()
-            _end_threads(threads)
+            end_threads(threads)
         finally:
             del debugger
             when_forked(None)
@@ -209,7 +222,7 @@ class Debugpy:
         sys.modules["debugpy.server.api"]._config["subProcess"] = self._children
         if not MONITORED:
             untrace(threads)
-        _forget_steps()
+        forget_steps()
         self._forget_stock()
 
     def quiet(self) -> None:
@@ -226,18 +239,18 @@ class Debugpy:
         debugger = self._py_db
         if debugger is not None:
             debugger.created_pydb_daemon_threads = {}  # it would wait half a second for them
-            _kill_threads(list(threading.enumerate()))
+            kill_threads(list(threading.enumerate()))
 
     def _leave_fork(self) -> None:
         """In a process just forked: the kernel is debugged, this is not."""
-        debugger, self._py_db = _global_debugger(), None
+        debugger, self._py_db = global_debugger(), None
         self.forked, self._mine = True, False
         if debugger is not None:
             take_off(debugger, self._trace_hook)
 
     def _in_use(self) -> bool:
         """Whether somebody else's client is connected. An idle debugpy.listen() is given up."""
-        theirs = _global_debugger()
+        theirs = global_debugger()
         if theirs is None or theirs is self._py_db:
             return False
         if theirs.is_attached():
@@ -267,13 +280,33 @@ class Debugpy:
         thread, frame, event = args[:3]
         with self._no_later(thread):
             self._disarm()
-            if (event == "exception" or _is_step(thread)) and not in_a_cell(frame):
+            if (event == "exception" or is_step(thread)) and not in_a_cell(frame):
                 self.resume(thread)  # this is the kernel's own work, before a cell or after it
                 return None
             with self._hooks.suspended(threading.current_thread()):
                 result = wrapped(*args, **kwargs)
-                fail_queued(instance, _thread_name(thread))
+                fail_queued(instance, thread_name(thread))
+                self._see_rounds(frame)
                 return result
+
+    def breakpoints_set(self) -> None:
+        """Breakpoints have changed: see them also in code that runs."""
+        running = sys._current_frames()
+        for _, thread in self.threads():
+            frame = running.get(thread.ident or 0)
+            while frame is not None:
+                self._see_rounds(frame)
+                frame = frame.f_back
+
+    def _see_rounds(self, frame: FrameType) -> None:
+        debugger, loops = self._py_db, self._one_line
+        if debugger is not None and loops is not None and breakpoint_at(debugger, frame):
+            loops.watch(frame)
+
+    def _next_round(self, frame: FrameType) -> None:
+        debugger = self._py_db
+        if debugger is not None:
+            begin_line(debugger, frame)
 
     def _decide(self, wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
         with self._no_later(args[0]):
@@ -393,8 +426,8 @@ class Debugpy:
         from _pydevd_bundle.pydevd_thread_lifecycle import resume_threads
 
         # A step that went past the end of the cell before is over.
-        resume_threads(_thread_name(threading.current_thread()))
-        _forget_code(debugger)
+        resume_threads(thread_name(threading.current_thread()))
+        forget_code(debugger)
         if not MONITORED and sys.gettrace() is None:
             debugger.enable_tracing()
 
@@ -435,54 +468,3 @@ class Debugpy:
     def explorer(self, namespace: dict[str, Any]) -> Explorer:
         """The variables of a namespace, as the debugger shows them. After `load`."""
         return Explorer(namespace)
-
-
-def _kill_threads(threads: list[threading.Thread]) -> list[threading.Thread]:
-    """Tell debugpy's threads to end; returns them."""
-    own: list[Any] = [thread for thread in threads if hasattr(thread, "do_kill_pydev_thread")]
-    for thread in own:
-        thread.do_kill_pydev_thread()
-    return own
-
-
-def _end_threads(threads: list[threading.Thread]) -> None:
-    """End what `stoptrace` has not: it misses a thread that has only just been started."""
-    for thread in _kill_threads(threads):
-        if "Reader" not in thread.name:  # that one ends when the connection is closed
-            thread.join(5.0)
-
-
-def _forget_code(debugger: Any) -> None:
-    """What pydevd knows of code is void: equal functions of two files are the same to it."""
-    debugger.mtime += 1  # from Python 3.12 on
-    pydevd = sys.modules["pydevd"]
-    for name in ("global_cache_skips", "global_cache_frame_skips"):
-        getattr(pydevd, name, {}).clear()
-
-
-def _forget_steps() -> None:
-    """No thread is on its way to a stop any more: it would stop at once in the next session."""
-    from _pydevd_bundle.pydevd_thread_lifecycle import resume_threads
-
-    resume_threads("*")
-
-
-def _thread_name(thread: threading.Thread) -> Any:
-    """What pydevd calls a thread."""
-    from _pydevd_bundle.pydevd_constants import get_thread_id
-
-    return get_thread_id(thread)
-
-
-def _is_step(thread: Any) -> bool:
-    """Whether a thread stops because it was stepping."""
-    from _pydevd_bundle import pydevd_comm_constants as constants
-
-    names = ("INTO", "OVER", "RETURN", "INTO_MY_CODE", "OVER_MY_CODE", "RETURN_MY_CODE")
-    steps = {getattr(constants, f"CMD_STEP_{name}", None) for name in names}
-    return getattr(thread, "stop_reason", None) in steps
-
-
-def _global_debugger() -> Any:
-    constants = sys.modules.get("_pydevd_bundle.pydevd_constants")
-    return None if constants is None else constants.get_global_debugger()

@@ -454,7 +454,7 @@ class Multiplexer:
 
     def say(self, key: int, text: str) -> None:
         """Output for one client: a log message of its breakpoint."""
-        body = {"category": "console", "output": text}
+        body = {"category": "stdout", "output": text}
         self._outbox.tell(dap.event("output", body), self.parties.get(key))
 
     def backend_lost(self, why: str) -> None:

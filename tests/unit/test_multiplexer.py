@@ -494,7 +494,7 @@ def test_who_comes_late_is_told(world: World, lab: Client, jupyter: bool) -> Non
 
 def test_output_for_one_client(world: World, lab: Client, code: Client) -> None:
     world.do(world.core.say, code.party.key, "mine\n")
-    assert code.events("output") == [{"category": "console", "output": "mine\n"}]
+    assert code.events("output") == [{"category": "stdout", "output": "mine\n"}]
     assert lab.events() == []
     world.do(world.core.say, 999, "nobody's\n")
     code.do("disconnect")

@@ -148,6 +148,9 @@ class Host:
         yield from messages.changes(ledger)
         yield from capture.changes(ledger, hooks)
         yield from history.changes(ledger, hooks, stock)
+        # Before the streams, so undone after them: IPython's own keeps what it meets as `write`
+        # for a cell, and puts it back.
+        yield from ipython.changes(ledger, hooks, main, self._at_start.append)
         self._ending = output.Ending(stock.iopub_thread)
         yield from output.changes(ledger, hooks, stock.iopub_thread, self._ending)
         yield from python.thread_changes(ledger, hooks)
@@ -155,7 +158,6 @@ class Host:
         yield python.interval_change()
         yield python.thread_shutdown_change(hooks)
         yield from python.input_changes(ledger, hooks, stock)
-        yield from ipython.changes(ledger, hooks, main, self._at_start.append)
         for one in magics:
             yield from ipython.magics_changes(MAGICS, main, one)
         yield from ipython.parse_changes(ledger, main)

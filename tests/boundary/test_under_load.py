@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from IPython.core.interactiveshell import InteractiveShell
 
 from tests.boundary.stock import Kernel
 from tests.conftest import LANE
@@ -264,3 +265,13 @@ def test_shutdown_works_after_unload(loaded: Kernel) -> None:
     loaded.unload()
     loaded.wire.control("shutdown_request", {"restart": False})
     assert loaded.process.gone_within(10)
+
+
+@pytest.mark.skipif(
+    not hasattr(InteractiveShell, "_tee"), reason="IPython 8 does not keep what cells print"
+)
+def test_the_stock_write_is_back_before_ipython_keeps_it(loaded: Kernel) -> None:
+    """A cell that begins during the unload puts back what it met, which must not be ours."""
+    loaded.run("from ipyext.extension import active")
+    ids = loaded.ask("[one.patch.id for one in active().host.report()]")
+    assert ids.index("ipython.tee") < ids.index("output.write")  # undone in reverse

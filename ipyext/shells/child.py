@@ -136,6 +136,8 @@ class ChildShell(Shell):
         if self.end_pauses():
             return True
         reach = self.gate.interrupt()
+        if reach is Reach.WAITING:
+            self.end_pauses()  # it may have begun to wait just now
         running = self._running
         if reach is Reach.SUSPENDED and running is not None:
             running.interrupt()

@@ -15,7 +15,7 @@ import itertools
 import threading
 import weakref
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from typing import Any
 
 from ipyext.debug.router import DebugRouter
@@ -31,6 +31,7 @@ from ipyext.shells.culler import Culler
 from ipyext.shells.dispatch import Dispatcher
 from ipyext.shells.exit_guard import ExitGuard
 from ipyext.shells.helpers import Helpers
+from ipyext.shells.interrupt import Gate, MainGate
 from ipyext.shells.interrupts import Interrupts
 from ipyext.shells.jobs import Captured, DetachedCell, Job
 from ipyext.shells.main_calls import MainCall, MainCalls
@@ -169,6 +170,10 @@ class Engine:
 
     def suspended(self, thread: threading.Thread) -> AbstractContextManager[None]:
         return self.debug.suspended(thread)
+
+    def uninterrupted(self) -> AbstractContextManager[None]:
+        gate = self._gate_of(self.shell_of(threading.current_thread()))
+        return nullcontext() if gate is None else gate.held()
 
     def at_work(self, function: Callable[[], Any]) -> Any:
         return self.debug.at_work(function)
@@ -338,10 +343,18 @@ class Engine:
         with ExitStack() as undo:
             undo.enter_context(shell.pause(stop))
             if shell is self.parent:
-                undo.enter_context(self.main_gate.shield())
+                # In this order, and undone in reverse: an interrupt goes to the one or the other.
                 self.parent.stopped_at = stop
                 undo.callback(setattr, self.parent, "stopped_at", None)
+                undo.enter_context(self.main_gate.shield())
+            if (gate := self._gate_of(shell)) is not None and gate.waits:
+                raise KeyboardInterrupt  # it came before anybody knew of the stop
             yield
+
+    def _gate_of(self, shell: Shell | None) -> Gate | MainGate | None:
+        if isinstance(shell, ChildShell):
+            return shell.gate
+        return self.main_gate if shell is self.parent else None
 
     def _new_child(self, shell_id: str, name: str | None, ephemeral: bool) -> ChildShell:
         return ChildShell(

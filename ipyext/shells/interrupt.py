@@ -78,6 +78,7 @@ class Gate:
         self._suspended = False
         self._open = False
         self._late = False
+        self._holding = False
         self._delivery: type[BaseException] | None = None
         self._arrived = 0.0
         self.closing = False
@@ -136,7 +137,7 @@ class Gate:
         """
         with self._lock:
             self._thread_id = threading.get_ident()
-            self._suspended = self.closing = False
+            self._suspended = self._holding = self.closing = False
             self._open = True
             waiting, self._waiting = self._waiting, False
         if waiting:
@@ -149,12 +150,36 @@ class Gate:
         """
         with self._lock:
             self._open = False
-            self._suspended = True
+            self._suspended = not self._holding
             late, self._late = self._late or self._delivery is not None, False
             if self._delivery is not None:
                 _take_back()
                 self._delivery = None
             return late
+
+    @property
+    def waits(self) -> bool:
+        """Whether an interrupt has come that is raised when user code goes on."""
+        return self._waiting
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """No interrupt arrives within; one that comes is raised at the end.
+
+        For code of a debugger that runs between two lines of user code and takes locks. It may be
+        any thread's; only of the gate's own are interrupts held.
+        """
+        if not self._open or threading.get_ident() != self._thread_id:
+            yield
+            return
+        self._holding = self.closing = True  # it does not await: there is nothing to cancel
+        late = close_gate(self)
+        with self._lock:
+            self._waiting = self._waiting or late
+        try:
+            yield
+        finally:
+            self.open()
 
     def interrupt(self) -> Reach:
         """Have KeyboardInterrupt raised in the user code. Any thread.
@@ -198,6 +223,7 @@ class MainGate:
         self._is_open = False
         self._late = False
         self._pending = False
+        self._held = False
         self._task: asyncio.Future[Any] | None = None
 
     def open(self) -> None:
@@ -217,6 +243,26 @@ class MainGate:
         self._is_open = False
         late, self._late = self._late, False
         return late
+
+    @property
+    def waits(self) -> bool:
+        """See `Gate.waits`."""
+        return self._held and self._late
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """See `Gate.held`."""
+        if not self._is_open or self._held:
+            yield
+            return
+        self._held = True
+        try:
+            yield
+        finally:
+            self._held = False
+            late, self._late = self._late, False
+            if late:
+                raise KeyboardInterrupt
 
     @contextmanager
     def shield(self) -> Iterator[None]:
@@ -252,7 +298,7 @@ class MainGate:
             KeyboardInterrupt: user code runs.
         """
         if self._is_open:
-            if not self.closing:
+            if not self.closing and not self._held:
                 raise KeyboardInterrupt
             self._late = True
             return True

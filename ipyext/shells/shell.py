@@ -71,7 +71,7 @@ class Shell:
         self.storage: dict[str, Any] = {}
         self._pauses: list[Pause] = []
         self._processes: weakref.WeakSet[Any] = weakref.WeakSet()
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._queue: deque[Any] = deque()
 
     @property
@@ -113,11 +113,10 @@ class Shell:
 
     def end_pauses(self) -> bool:
         """Interrupt what its code waits for. False if it does not wait. Any thread."""
-        with self._lock:
-            pauses = list(self._pauses)
-        for pause in pauses:
-            pause.interrupt()
-        return bool(pauses)
+        with self._lock:  # so each of them sees it: who stops waiting looks after this
+            for pause in self._pauses:
+                pause.interrupt()
+            return bool(self._pauses)
 
     def started(self, process: Any) -> None:
         """`process`, a subprocess.Popen, was started by this shell's code."""

@@ -93,6 +93,9 @@ class Hooks(Protocol):
     def suspended(self, thread: Any) -> AbstractContextManager[None]:
         """The calling thread is stopped by the debugger. KeyboardInterrupt if interrupted."""
 
+    def uninterrupted(self) -> AbstractContextManager[None]:
+        """No interrupt arrives within; one that comes is raised at the end. Any thread."""
+
     def at_work(self, function: Callable[[], Any]) -> Any:
         """Run what a debugger's client asks of the calling thread, which may be stopped.
 

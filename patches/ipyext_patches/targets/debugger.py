@@ -314,11 +314,13 @@ class Debugpy:
 
     @contextlib.contextmanager
     def _no_later(self, thread: threading.Thread) -> Iterator[None]:
-        """A stop that an interrupt prevents does not come later."""
+        """A stop that an interrupt prevents does not come later, and leaves no lock behind."""
         try:
-            yield
+            with self._hooks.uninterrupted():
+                yield
         except BaseException:
-            self.resume(thread)
+            with self._hooks.uninterrupted():
+                self.resume(thread)
             raise
 
     # -- threads -------------------------------------------------------------------------------
@@ -426,7 +428,8 @@ class Debugpy:
         from _pydevd_bundle.pydevd_thread_lifecycle import resume_threads
 
         # A step that went past the end of the cell before is over.
-        resume_threads(thread_name(threading.current_thread()))
+        with self._hooks.uninterrupted():
+            resume_threads(thread_name(threading.current_thread()))
         forget_code(debugger)
         if not MONITORED and sys.gettrace() is None:
             debugger.enable_tracing()
@@ -449,7 +452,8 @@ class Debugpy:
         debugger = self._py_db
         if debugger is None:
             return
-        self.resume(threading.current_thread())  # a step in the cell is over
+        with self._hooks.uninterrupted():
+            self.resume(threading.current_thread())  # a step in the cell is over
         if not debugger.break_on_uncaught_exceptions:
             return
         from _pydevd_bundle.pydevd_breakpoints import stop_on_unhandled_exception

@@ -23,11 +23,6 @@ def _set_async_exception(thread_id: int, exception: type[BaseException]) -> None
     ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread_id), argument)
 
 
-def raise_in(thread: threading.Thread, exception: type[BaseException]) -> None:
-    """Have `exception` raised in a thread at some later bytecode, whosever that is. Any thread."""
-    _set_async_exception(thread.ident or 0, exception)
-
-
 class _TakenBack(BaseException):
     """Replaces an exception that was not delivered."""
 

@@ -49,7 +49,7 @@ class ChildShell(Shell):
         self._interactive: Any | None = None
         self._running: Interruptible | None = None
         self._loop = asyncio.new_event_loop()
-        self._awake = asyncio.Event()
+        self._nothing_to_do: asyncio.Future[None] | None = None
         # Daemon, and not hidden from debuggers: breakpoints in its cells must be hit.
         self.thread = threading.Thread(
             target=self._main, name=f"subshell-{self.label}", daemon=True
@@ -79,9 +79,13 @@ class ChildShell(Shell):
     def _wake(self) -> None:
         # The loop is closed once the thread has ended; `put` refuses from `close` on.
         with contextlib.suppress(RuntimeError):
-            call_soon(self._loop, self._awake.set)
+            call_soon(self._loop, self._go_on)
 
     # -- in the thread -------------------------------------------------------------------------
+
+    def _go_on(self) -> None:
+        if self._nothing_to_do is not None and not self._nothing_to_do.done():
+            self._nothing_to_do.set_result(None)
 
     def _main(self) -> None:
         loop = self._loop
@@ -89,13 +93,16 @@ class ChildShell(Shell):
         loop.set_exception_handler(_report)
         asyncio.set_event_loop(loop)
         try:
-            loop.run_until_complete(self._serve())
-            _cancel_all(loop)
-            loop.run_until_complete(loop.shutdown_asyncgens())
+            loop.run_until_complete(self._live())
         finally:
             self._ended(self)
             asyncio.set_event_loop(None)
             loop.close()
+
+    async def _live(self) -> None:
+        await self._serve()
+        await _cancel_others()
+        await asyncio.get_running_loop().shutdown_asyncgens()
 
     async def _serve(self) -> None:
         # One task for all cells: context variables set by a cell are there in the next one.
@@ -104,9 +111,9 @@ class ChildShell(Shell):
             if item is None:
                 if self.closed:
                     return
-                self._awake.clear()
+                self._nothing_to_do = self._loop.create_future()
                 if not self._queue and not self.closed:
-                    await self._awake.wait()
+                    await self._nothing_to_do
                 continue
             try:
                 with self.gate.work():
@@ -177,10 +184,10 @@ def _report(loop: asyncio.AbstractEventLoop, details: dict[str, Any]) -> None:
         where.copy().run(loop.default_exception_handler, details)
 
 
-def _cancel_all(loop: asyncio.AbstractEventLoop) -> None:
+async def _cancel_others() -> None:
     """Cancel what the cells left running and let it clean up, as `asyncio.run` does."""
-    tasks = asyncio.all_tasks(loop)
+    tasks = asyncio.all_tasks() - {asyncio.current_task()}
     for task in tasks:
         task.cancel()
     if tasks:
-        loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+        await asyncio.gather(*tasks, return_exceptions=True)

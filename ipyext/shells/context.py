@@ -34,7 +34,11 @@ class Contexts:
         """What `thread` does will belong to the caller's request. Before `thread` starts."""
         request = self.current()
         if request is not None:
-            self._started[thread] = request
+            self.attribute(thread, request)
+
+    def attribute(self, thread: threading.Thread, request: Request) -> None:
+        """What `thread` does outside of any request belongs to `request` from now on."""
+        self._started[thread] = request
 
     def threads(self) -> list[threading.Thread]:
         """The threads that such requests have started and that live. Any thread."""

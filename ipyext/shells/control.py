@@ -20,6 +20,7 @@ from ipyext.errors import IpyextError
 from ipyext.protocol import content as contents
 
 if TYPE_CHECKING:
+    from ipyext.shells.child import ChildShell
     from ipyext.shells.engine import Engine
 
 
@@ -82,9 +83,20 @@ class ControlHandlers:
         return -1 if request is None else self._engine.host.connection_of(request.frames)
 
     def delete_subshell_request(self, stream: Any, ident: Any, parent: Any) -> None:
-        """Delete a child subshell; see `Engine.delete_id`."""
+        """Delete a child subshell; see `Registry.delete`.
+
+        The reply does not wait for the thread. By the idle, that of an idle child has ended.
+        """
         subshell_id = parent["content"]["subshell_id"]
-        self._answer(stream, ident, parent, lambda: self._engine.delete_id(subshell_id))
+        dismissed: list[ChildShell | None] = []
+        self._answer(
+            stream,
+            ident,
+            parent,
+            lambda: dismissed.append(self._engine.dismiss_id(subshell_id)),
+        )
+        for child in filter(None, dismissed):
+            self._engine.registry.settle(child)
 
     def list_subshell_request(self, stream: Any, ident: Any, parent: Any) -> None:
         """List the ids of the child subshells."""

@@ -18,6 +18,19 @@ from ipyext.shells.shell import Shell
 
 log = logging.getLogger("ipyext.dispatch")
 
+# Answered in one go and at once. Their busy leaves with their idle, so that the reply is not held
+# up by the iopub thread, which would take the GIL in the middle.
+_QUICK = frozenset(
+    {
+        "comm_info_request",
+        "connect_request",
+        "create_subshell_request",
+        "delete_subshell_request",
+        "interrupt_request",
+        "kernel_info_request",
+        "list_subshell_request",
+    }
+)
 _COMPLETER = frozenset({"complete_request", "inspect_request"})
 
 
@@ -105,7 +118,7 @@ class Dispatcher:
 
     async def _in_context(self, table: dict[str, Any], request: Request) -> None:
         token = self._contexts.enter(request)
-        request.begin()
+        request.begin(hurry=request.type not in _QUICK)
         try:
             await self._handle(table, request)
         finally:

@@ -385,6 +385,7 @@ class Engine:
         request = _request_of(item)
         if request is not None and self.helpers.get("service") is not child:
             self._last = weakref.ref(request)
+            self.contexts.attribute(child.thread, request)  # finalizers, bare callbacks
         if isinstance(item, DetachedCell):
             token = self.contexts.enter(item.request)
             try:
@@ -411,15 +412,24 @@ class Engine:
         self.registry.delete(child, from_within=self.contexts.current())
 
     def delete_id(self, subshell_id: str) -> None:
-        """Delete by id, also one that ipykernel 7 made itself.
+        """Delete by id, also one that ipykernel 7 made itself; see `Registry.delete`.
 
         Raises:
             SubshellNotFoundError: no such id.
         """
+        child = self.dismiss_id(subshell_id)
+        if child is not None:
+            self.registry.settle(child)
+
+    def dismiss_id(self, subshell_id: str) -> ChildShell | None:
+        """As `delete_id`, but the thread of the child that it returns may end a moment later."""
         if self.host.is_stock_subshell(subshell_id):
             self.host.delete_stock(subshell_id)
         elif not self.registry.forget(subshell_id):
-            self.delete(self.registry.find(subshell_id))
+            child = self.registry.find(subshell_id)
+            self.registry.dismiss(child, from_within=self.contexts.current())
+            return child
+        return None
 
     def submit(self, name: str | None, code: str, captured: Any | None = None) -> Job:
         """Queue a cell in a child (made on demand) and return at once. Any shell's thread.
@@ -473,8 +483,7 @@ class Engine:
             if request is not None:
                 request.output.hurry()
         self.culler.stop()
-        for child in self.registry.all():
-            self.delete(child)
+        self._delete_all()
         for helper in self.helpers.give_up():
             helper.retire()
 
@@ -482,10 +491,18 @@ class Engine:
         """The process ends: delete every child, and the helpers. Any thread."""
         self.router.ending = True
         self.culler.stop()
-        for child in self.registry.all():
-            self.delete(child)
+        self._delete_all()
         for helper in self.helpers.give_up():
             self.registry.end(helper)
+            self.registry.settle(helper)
+
+    def _delete_all(self) -> None:
+        current = self.contexts.current()
+        children = self.registry.all()
+        for child in children:
+            self.registry.dismiss(child, from_within=current)
+        for child in children:
+            self.registry.settle(child)
 
 
 def _request_of(item: Any) -> Request | None:

@@ -164,10 +164,17 @@ class Registry:
         Its running request and the cells queued are answered with an error at once, comm messages
         go to main, its code is interrupted, and what it still prints is dropped. `from_within` is
         the request that asks for it, if it runs in this very child: that one is left to end by
-        itself.
+        itself. Afterwards the thread of a child that was idle has ended.
         """
-        if self.remove(child):
-            self.end(child, from_within=from_within)
+        if self.dismiss(child, from_within=from_within):
+            self.settle(child)
+
+    def dismiss(self, child: ChildShell, *, from_within: Any = None) -> bool:
+        """As `delete`, but the thread may end a moment later; False if it was deleted before."""
+        if not self.remove(child):
+            return False
+        self.end(child, from_within=from_within)
+        return True
 
     def cull(self, child: ChildShell) -> None:
         """Delete a child that nobody seems to need, but `revive` it if somebody does."""
@@ -186,7 +193,7 @@ class Registry:
         return self.create(shell_id=subshell_id) if self.forget(subshell_id) else None
 
     def end(self, child: ChildShell, *, from_within: Any = None) -> None:
-        """End a child that is in no table any more; else as `delete`."""
+        """End a child that is in no table any more; else as `dismiss`."""
         self._close(child)
         current = child.current
         if current is not None and current is from_within:
@@ -194,11 +201,14 @@ class Registry:
             return
         if current is not None:
             current.delete(child.label)
-            self.mourn(child)
+        self.mourn(child)
         child.stop()
-        if current is None and threading.current_thread() is not child.thread:
-            # Nothing runs, so this takes the time of a thread switch. Bounded all the same: an
-            # idle child may have background tasks that do not let themselves be cancelled.
+
+    def settle(self, child: ChildShell) -> None:
+        """Wait until the thread of a dismissed child has ended, if nothing runs in it.
+
+        That takes the time of a thread switch. Bounded all the same: an idle child may have
+        background tasks that do not let themselves be cancelled.
+        """
+        if child.current is None and threading.current_thread() is not child.thread:
             child.thread.join(0.2)
-            if child.thread.is_alive():
-                self.mourn(child)

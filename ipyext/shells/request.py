@@ -23,7 +23,9 @@ class Wire(Protocol):
 
     session: Any
 
-    def publish(self, msg_type: str, content: Message, parent: Message) -> None: ...
+    def publish(
+        self, msg_type: str, content: Message, parent: Message, *, hurry: bool = True
+    ) -> None: ...
 
     def send(self, channel: str, frames: Any, copy: bool = True) -> None: ...
 
@@ -140,11 +142,11 @@ class Request:
 
     # -- answering -----------------------------------------------------------------------------
 
-    def begin(self) -> None:
-        """Publish busy, once."""
+    def begin(self, *, hurry: bool = True) -> None:
+        """Publish busy, once; without `hurry`, together with what is published next."""
         with self._lock:
             if not self._begun and not self._finished:
-                self._status("busy")
+                self._status("busy", hurry=hurry)
                 self._begun = True
 
     def reply(self, content: Message, metadata: Message | None = None) -> None:
@@ -182,6 +184,7 @@ class Request:
             self.output.flush_all()
             self._status("idle")
             self._finished = True
+            self.frames = ()  # threads that it has started may know it for long
 
     def refuse(self, ename: str, evalue: str) -> None:
         """Answer without working on it: busy, an error reply, idle."""
@@ -203,8 +206,8 @@ class Request:
                 self._wire.send(self.channel, frames, copy)
                 self._replied = True
 
-    def _status(self, state: str) -> None:
-        self._wire.publish("status", {"execution_state": state}, self.message)
+    def _status(self, state: str, *, hurry: bool = True) -> None:
+        self._wire.publish("status", {"execution_state": state}, self.message, hurry=hurry)
 
 
 class ReplyStream:

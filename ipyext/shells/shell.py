@@ -70,7 +70,7 @@ class Shell:
         self.captures: list[Any] = []
         self.storage: dict[str, Any] = {}
         self._pauses: list[Pause] = []
-        self._processes: weakref.WeakSet[Any] = weakref.WeakSet()
+        self._processes: weakref.WeakSet[Any] | None = None
         self._lock = threading.RLock()
         self._queue: deque[Any] = deque()
 
@@ -121,13 +121,15 @@ class Shell:
     def started(self, process: Any) -> None:
         """`process`, a subprocess.Popen, was started by this shell's code."""
         with self._lock:
+            if self._processes is None:  # few shells start any
+                self._processes = weakref.WeakSet()
             self._processes.add(process)
 
     @property
     def processes(self) -> list[Any]:
         """The running processes that this shell's code started."""
         with self._lock:
-            return [process for process in self._processes if process.returncode is None]
+            return [process for process in self._processes or () if process.returncode is None]
 
     def signal_processes(self) -> None:
         """SIGINT to the processes that this shell's code started, as Ctrl-C would. Any thread."""

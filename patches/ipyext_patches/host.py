@@ -58,6 +58,7 @@ class Host:
         self._display_pub = main.display_pub
         self._sink: Any = None
         self._ending: Any = None
+        self._unhurried: Any = None
         self._at_start: list[Callable[[], Any]] = []
         self.cells = CellFiles()
         self._blank_lines = BlankLines(main)
@@ -152,6 +153,7 @@ class Host:
         # for a cell, and puts it back.
         yield from ipython.changes(ledger, hooks, main, self._at_start.append)
         self._ending = output.Ending(stock.iopub_thread)
+        self._unhurried = output.Unhurried(stock.iopub_thread)
         yield from output.changes(ledger, hooks, stock.iopub_thread, self._ending)
         yield from python.thread_changes(ledger, hooks)
         yield from python.blocking_changes(ledger, hooks)
@@ -301,10 +303,12 @@ class Host:
         """See `messages.Reader.unpack`."""
         return self._channels.reader.unpack(content)
 
-    def publish(self, msg_type: str, content: Message, parent: Message) -> None:
-        """Send on iopub. Any thread."""
+    def publish(
+        self, msg_type: str, content: Message, parent: Message, *, hurry: bool = True
+    ) -> None:
+        """Send on iopub; without `hurry`, together with what is published next. Any thread."""
         self.session.send(
-            self.kernel.iopub_socket,
+            self.kernel.iopub_socket if hurry else self._unhurried,
             msg_type,
             content,
             parent=parent,

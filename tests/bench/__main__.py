@@ -16,7 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import psutil
 from jupyter_client.kernelspec import NATIVE_KERNEL_NAME
@@ -26,6 +26,7 @@ from tabulate import tabulate
 from tests.bench import debugger
 from tests.wire import KernelProcess, Wire
 
+T = TypeVar("T")
 LOOP = "stop = False\nwhile not stop: pass"
 CHILDREN = 50
 INTERRUPTS = 15
@@ -43,15 +44,23 @@ class Side:
     child: str | None = None
     times: dict[str, list[float]] = field(default_factory=dict)
 
-    def time(self, what: str, action: Callable[[], Any]) -> None:
+    def time(self, what: str, action: Callable[[], T]) -> T:
         start = time.perf_counter()
-        action()
+        found = action()
         self.times.setdefault(what, []).append((time.perf_counter() - start) * 1000)
+        return found
 
 
 def reply_of(wire: Wire, msg_id: str) -> None:
     """Wait for the reply only: what a person waits for."""
     wire.until(lambda: wire.answers[msg_id].reply is not None)
+
+
+def asked(wire: Wire, msg_type: str, content: Any = None) -> str:
+    """Send a request on control and wait for its reply; returns its id."""
+    msg_id = wire.send(msg_type, content, channel="control")
+    reply_of(wire, msg_id)
+    return msg_id
 
 
 def start(name: str, *arguments: str) -> Side:
@@ -67,19 +76,17 @@ def idle_main(side: Side, rounds: int) -> None:
     side.time("execute round trip, main", lambda: wire.execute("1"))
     side.time("control reply, main idle", lambda: wire.control("kernel_info_request"))
     if side.subshells:
-        made: list[str] = []
-        side.time("create subshell", lambda: made.append(wire.create()))
-        side.time(
-            "delete subshell",
-            lambda: wire.control("delete_subshell_request", {"subshell_id": made[0]}),
-        )
+        made = side.time("create subshell", lambda: asked(wire, "create_subshell_request"))
+        content = {"subshell_id": wire.answers[made].content["subshell_id"]}
+        gone = side.time("delete subshell", lambda: asked(wire, "delete_subshell_request", content))
+        wire.wait(made, gone)
 
 
 def busy_main(side: Side, rounds: int) -> None:
     wire = side.wire
     side.time(
         "control reply, main loops",
-        lambda: reply_of(wire, wire.send("kernel_info_request", channel="control")),
+        lambda: asked(wire, "kernel_info_request"),
     )
     if side.child:
         side.time(

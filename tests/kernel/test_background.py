@@ -62,6 +62,24 @@ def test_tasks_of_several_cells(kernel: Wire, child: str) -> None:
     assert kernel.wait(main)[0].text() == "begun\n"
 
 
+def test_what_runs_on_nobodys_behalf_in_a_child_belongs_to_its_last_cell(
+    kernel: Wire, child: str
+) -> None:
+    """A finalizer, or a callback that a library schedules in a context of its own."""
+    cell = (
+        "import contextvars\nloop = asyncio.get_event_loop()\n"
+        "def later():\n    print('on nobody\\'s behalf', flush=True)\n    done.set()"
+    )
+    kernel.execute(cell, subshell=child)
+    last = kernel.execute("print('last')", subshell=child)
+    main = kernel.execute(
+        "loop.call_soon_threadsafe(later, context=contextvars.Context())\n"
+        "done.wait(30)\nprint('main')"
+    )
+    shows(kernel, last, "on nobody's behalf\n")
+    assert main.text() == "main\n"
+
+
 def test_tasks_of_tasks(kernel: Wire, child: str) -> None:
     cell = (
         "wake = asyncio.Event()\nloop = asyncio.get_event_loop()\n"

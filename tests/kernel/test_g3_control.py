@@ -90,6 +90,21 @@ def test_an_execute_request_on_control(busy: Wire) -> None:
     assert ask(busy, "execute_request", {"code": "1", "silent": False})["status"] == "ok"
 
 
+def test_a_slow_handler_of_others_is_busy_from_the_start(kernel: Wire, child: str) -> None:
+    handler = (
+        "async def slow(stream, ident, parent):\n"
+        "    go.wait(30)\n"
+        "    kernel.session.send(stream, 'slow_reply', {'status': 'ok'}, parent, ident)\n"
+        "kernel = get_ipython().kernel\nkernel.control_handlers['slow_request'] = slow"
+    )
+    kernel.execute(handler)
+    asked = kernel.send("slow_request", channel="control")
+    kernel.until(lambda: kernel.answers[asked].states == ["busy"], what="busy")
+    kernel.execute("go.set()", subshell=child)
+    assert kernel.wait(asked)[0].status == "ok"
+    kernel.execute("del kernel.control_handlers['slow_request']")
+
+
 def test_control_is_free_while_a_cell_sent_on_control_runs(kernel: Wire, child: str) -> None:
     cell = {"code": "print('begun'); go.wait()", "silent": False}
     running = kernel.send("execute_request", cell, channel="control")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import uuid
 from collections.abc import Iterator
@@ -231,6 +232,31 @@ def test_delete_ends_the_thread_of_an_idle_child(registry: Registry) -> None:
     assert registry.zombies() == []
     assert child.put(object()) is False
     registry.delete(child)
+
+
+def test_dismissed_means_deleted_though_the_thread_takes_its_time(registry: Registry) -> None:
+    child = registry.create("worker")
+    begun, free = threading.Event(), threading.Event()
+
+    async def reluctant() -> None:
+        try:
+            begun.set()
+            await asyncio.Event().wait()
+        finally:
+            free.wait(10)
+
+    child._loop.call_soon_threadsafe(lambda: tasks.append(child._loop.create_task(reluctant())))
+    tasks: list[Any] = []
+    assert begun.wait(10)
+    assert registry.dismiss(child)
+    assert child.thread.is_alive()
+    assert registry.all() == []
+    assert registry.zombies() == [child]
+    assert not registry.dismiss(child)
+    free.set()
+    registry.settle(child)
+    child.thread.join(10)
+    assert registry.zombies() == []
 
 
 def test_many_threads_create_and_delete(registry: Registry) -> None:

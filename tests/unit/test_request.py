@@ -61,12 +61,14 @@ class FakeWire:
         self.log: list[tuple[str, Any]] = []
         self.hook: Callable[[int], None] = lambda step: None
         self._steps = itertools.count()
+        self.steps: list[str] = []
 
     def reached(self, what: str) -> None:
+        self.steps.append(what)
         self.hook(next(self._steps))
 
-    def publish(self, msg_type: str, content: Any, parent: Any) -> None:
-        self.reached("publish")
+    def publish(self, msg_type: str, content: Any, parent: Any, *, hurry: bool = True) -> None:
+        self.reached("publish" if hurry else "publish without hurry")
         self.log.append((msg_type, content["execution_state" if msg_type == "status" else "ename"]))
 
     def send(self, channel: str, frames: Any, copy: bool = True) -> None:
@@ -92,6 +94,25 @@ def request(wire: FakeWire, msg_type: str = "execute_request", content: Any = No
         "content": {"code": "x"} if content is None else content,
     }
     return Request(wire, "shell", [b"frames"], [b"client"], message)
+
+
+def test_a_quick_request_hurries_only_its_idle() -> None:
+    wire = FakeWire()
+    asked = request(wire, "kernel_info_request")
+    asked.begin(hurry=False)
+    asked.reply({"status": "ok"})
+    asked.finish()
+    assert wire.kinds == ["busy", "reply", "idle"]
+    assert [s for s in wire.steps if "publish" in s] == ["publish without hurry", "publish"]
+
+
+def test_a_finished_request_holds_no_frames() -> None:
+    """A job, or a thread that its cell has started, may know it as long as the process lives."""
+    asked = request(FakeWire())
+    asked.begin()
+    assert asked.frames == [b"frames"]
+    asked.finish()
+    assert asked.frames == ()
 
 
 STEPS: dict[str, Callable[[Request], None]] = {

@@ -273,6 +273,23 @@ def scheduler(iopub_thread: Any, switch: Switch, hooks: Hooks) -> Callable[[Any]
     return schedule
 
 
+class Unhurried:
+    """Takes messages that need not leave before the next one: nobody is woken for them.
+
+    Waking the iopub thread makes the sender wait for the GIL.
+    """
+
+    def __init__(self, iopub_thread: Any) -> None:
+        self._iopub_thread = iopub_thread
+
+    def send_multipart(self, frames: Any, *args: Any, **kwargs: Any) -> None:
+        thread = self._iopub_thread
+        if thread.thread.is_alive():
+            thread._events.append(lambda: thread._really_send(frames, *args, **kwargs))
+        else:
+            thread.send_multipart(frames, *args, **kwargs)
+
+
 def close_pipe(iopub_thread: Any) -> None:
     """Close the socket by which the calling thread has woken the iopub thread, if it has one.
 

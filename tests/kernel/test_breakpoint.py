@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
-import pytest
-
 from tests.dap import JupyterDap
 from tests.wire import Answer, Wire
 
 FUNCTION = "def f(n):\n    breakpoint()\n    return n + 1\nf(5)"
-
-
-@pytest.fixture(params=["main", "child"])
-def where(request: pytest.FixtureRequest, kernel: Wire) -> str | None:
-    return kernel.create() if request.param == "child" else None
 
 
 def talk(kernel: Wire, code: str, lines: list[str], where: str | None) -> Answer:

@@ -11,13 +11,6 @@ CODE = "total = 0\nfor i in range(6):\n    total += i\n    last = i\ntotal"
 
 
 @pytest.fixture
-def debugger(kernel: Wire) -> JupyterDap:
-    found = JupyterDap(kernel)
-    found.attach()
-    return found
-
-
-@pytest.fixture
 def other(process: KernelProcess, debugger: JupyterDap) -> JupyterDap:
     """A second client that debugs, with a connection of its own."""
     found = JupyterDap(process.client())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -35,21 +34,6 @@ def module(kernel: Wire, tmp_path: Path) -> Iterator[Path]:
     yield file
     code = f"import sys\nsys.path.remove({str(file.parent)!r})\nsys.modules.pop('scaling', None)"
     assert kernel.execute(code).status == "ok"
-
-
-@pytest.fixture
-def editor(kernel: Wire) -> Iterator[TcpDap]:
-    answer = kernel.execute("import ipyext\nipyext.debugger().listen()")
-    client = TcpDap(*ast.literal_eval(str(answer.result)))
-    yield client
-    client.close()
-
-
-@pytest.fixture
-def debugger(kernel: Wire) -> JupyterDap:
-    found = JupyterDap(kernel)
-    found.attach()
-    return found
 
 
 def begin(editor: TcpDap, **arguments: Any) -> None:

@@ -28,13 +28,6 @@ with multiprocessing.get_context("fork").Pool(2) as pool:
 found"""
 
 
-@pytest.fixture
-def debugger(kernel: Wire) -> JupyterDap:
-    found = JupyterDap(kernel)
-    found.attach()
-    return found
-
-
 @pytest.mark.parametrize("on_child", [False, True], ids=["main", "child"])
 @pytest.mark.parametrize(
     ("code", "line", "result"), [(FORK, 5, "7"), (POOL, 3, "[0, 2, 4]")], ids=["fork", "pool"]

@@ -28,18 +28,6 @@ def stop_in(kernel: Wire, debugger: JupyterDap, subshell: str | None, code: str 
     return running
 
 
-@pytest.fixture
-def debugger(kernel: Wire) -> JupyterDap:
-    found = JupyterDap(kernel)
-    found.attach()
-    return found
-
-
-@pytest.fixture(params=["main", "child"])
-def where(request: pytest.FixtureRequest, kernel: Wire) -> str | None:
-    return kernel.create() if request.param == "child" else None
-
-
 def test_interrupt_raises_in_the_cell(
     kernel: Wire, debugger: JupyterDap, where: str | None
 ) -> None:

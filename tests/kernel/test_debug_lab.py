@@ -2,19 +2,10 @@
 
 from __future__ import annotations
 
-import pytest
-
 from tests.dap import JupyterDap
 from tests.wire import Wire
 
 LOOP = "import time\nwhile True:\n    time.sleep(0.01)"
-
-
-@pytest.fixture
-def debugger(kernel: Wire) -> JupyterDap:
-    found = JupyterDap(kernel)
-    found.attach()
-    return found
 
 
 def test_jupyterlab_pauses_what_runs(kernel: Wire, debugger: JupyterDap) -> None:

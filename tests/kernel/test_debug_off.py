@@ -27,21 +27,16 @@ NOTHING = "(None, None, None, None, [])"
 CODE = "x = 1\nx = 2\nx = 3"
 
 
-@pytest.fixture
-def debugger(kernel: Wire) -> JupyterDap:
-    return JupyterDap(kernel)
-
-
-def stop_once(kernel: Wire, debugger: JupyterDap, where: str | None = None) -> None:
+def stop_once(kernel: Wire, lab: JupyterDap, where: str | None = None) -> None:
     """One whole session with one stop."""
-    debugger.attach()
-    debugger.set_breakpoints(debugger.cell(CODE), 2)
-    debugger.forget()
+    lab.attach()
+    lab.set_breakpoints(lab.cell(CODE), 2)
+    lab.forget()
     running = kernel.send_execute(CODE, subshell=where)
-    thread = debugger.wait_event("stopped")["body"]["threadId"]
-    debugger.do("continue", threadId=thread)
+    thread = lab.wait_event("stopped")["body"]["threadId"]
+    lab.do("continue", threadId=thread)
     kernel.wait(running)
-    debugger.do("disconnect")
+    lab.do("disconnect")
 
 
 def until_off(kernel: Wire, where: str | None = None) -> None:
@@ -59,21 +54,21 @@ def until_off(kernel: Wire, where: str | None = None) -> None:
     assert answer.status == "ok", answer.content
 
 
-def test_nothing_is_traced_before(kernel: Wire, debugger: JupyterDap) -> None:
-    debugger.do("debugInfo")
-    debugger.do("initialize", clientID="jupyterlab")
+def test_nothing_is_traced_before(kernel: Wire, lab: JupyterDap) -> None:
+    lab.do("debugInfo")
+    lab.do("initialize", clientID="jupyterlab")
     assert kernel.execute(TRACES).result == NOTHING
 
 
-def test_nothing_is_traced_after(kernel: Wire, debugger: JupyterDap, child: str) -> None:
+def test_nothing_is_traced_after(kernel: Wire, lab: JupyterDap, child: str) -> None:
     for where in (None, child):
-        stop_once(kernel, debugger, where)
+        stop_once(kernel, lab, where)
         until_off(kernel)
         assert kernel.execute(TRACES).result == NOTHING
         assert kernel.execute(TRACES, subshell=child).result == NOTHING
 
 
-def test_a_running_loop_is_not_traced_after(kernel: Wire, debugger: JupyterDap, child: str) -> None:
+def test_a_running_loop_is_not_traced_after(kernel: Wire, lab: JupyterDap, child: str) -> None:
     # Loops that call nothing in Python, which would end their tracing for them.
     kernel.execute("import _thread, sys; left = []; traced = {}")
     loops = []
@@ -86,11 +81,11 @@ def test_a_running_loop_is_not_traced_after(kernel: Wire, debugger: JupyterDap, 
         )
         loops.append(kernel.begin(code, subshell=where))
     other = kernel.create()
-    debugger.attach()
-    debugger.do("configurationDone")
+    lab.attach()
+    lab.do("configurationDone")
     if sys.version_info < (3, 12):  # later ones do not trace by threads
         assert kernel.execute("[t.acquire() for t in traced.values()]", subshell=other).result
-    debugger.do("disconnect")
+    lab.do("disconnect")
     until_off(kernel, other)
     kernel.execute("left.append(1)", subshell=other)
     kernel.wait(*loops)
@@ -99,8 +94,8 @@ def test_a_running_loop_is_not_traced_after(kernel: Wire, debugger: JupyterDap, 
 
 
 @pytest.mark.skipif(LANE == 5, reason="ipykernel 5 has no debugger to give back")
-def test_stock_debugger_after_unload(kernel: Wire, debugger: JupyterDap) -> None:
-    stop_once(kernel, debugger)
+def test_stock_debugger_after_unload(kernel: Wire, lab: JupyterDap) -> None:
+    stop_once(kernel, lab)
     assert kernel.execute("%unload_ext ipyext").status == "ok"
     assert kernel.execute(TRACES).result == NOTHING
     stock = JupyterDap(kernel)
@@ -111,46 +106,46 @@ def test_stock_debugger_after_unload(kernel: Wire, debugger: JupyterDap) -> None
 
 @pytest.mark.skipif(LANE == 5, reason="ipykernel 5 has no debugger to take over")
 def test_load_while_the_stock_debugger_is_on(stock: Wire) -> None:
-    debugger = JupyterDap(stock)
-    debugger.check = lambda message: message
-    debugger.attach()
+    lab = JupyterDap(stock)
+    lab.check = lambda message: message
+    lab.attach()
     assert stock.execute("%load_ext ipyext").status == "ok"
-    assert not debugger.do("debugInfo")["isStarted"]
-    stop_once(stock, debugger)
+    assert not lab.do("debugInfo")["isStarted"]
+    stop_once(stock, lab)
 
 
-def test_leave_while_starting(kernel: Wire, debugger: JupyterDap) -> None:
+def test_leave_while_starting(kernel: Wire, lab: JupyterDap) -> None:
     for _ in range(5):
-        debugger.do("initialize", clientID="jupyterlab")
-        attaching = debugger.begin("attach")
-        debugger.do("disconnect")
-        debugger.end(attaching)
+        lab.do("initialize", clientID="jupyterlab")
+        attaching = lab.begin("attach")
+        lab.do("disconnect")
+        lab.end(attaching)
     until_off(kernel)
     assert kernel.execute(TRACES).result == NOTHING
-    stop_once(kernel, debugger)
+    stop_once(kernel, lab)
 
 
-def test_unload_while_starting(kernel: Wire, debugger: JupyterDap) -> None:
-    debugger.do("initialize", clientID="jupyterlab")
-    attaching = debugger.begin("attach")
+def test_unload_while_starting(kernel: Wire, lab: JupyterDap) -> None:
+    lab.do("initialize", clientID="jupyterlab")
+    attaching = lab.begin("attach")
     assert kernel.execute("%unload_ext ipyext").status == "ok"
     kernel.wait(attaching)  # a failure, or what the stock kernel says to that
     assert kernel.execute(TRACES).result == NOTHING
 
 
-def test_no_port_is_open(kernel: Wire, debugger: JupyterDap) -> None:
+def test_no_port_is_open(kernel: Wire, lab: JupyterDap) -> None:
     ports = (
         "import psutil\n"
         "found = psutil.Process().net_connections()\n"
         "sorted(c.laddr.port for c in found if c.status == 'LISTEN')"
     )
     before = kernel.execute(ports).result
-    debugger.attach()
+    lab.attach()
     assert kernel.execute(ports).result == before
 
 
-def test_cells_are_private(kernel: Wire, debugger: JupyterDap) -> None:
-    path = debugger.cell("secret = 1")
+def test_cells_are_private(kernel: Wire, lab: JupyterDap) -> None:
+    path = lab.cell("secret = 1")
     found = kernel.execute(
         f"import os, stat; p = {path!r}\n"
         "[oct(stat.S_IMODE(os.stat(x).st_mode)) for x in (p, os.path.dirname(p))]"
@@ -160,11 +155,11 @@ def test_cells_are_private(kernel: Wire, debugger: JupyterDap) -> None:
     assert kernel.execute("os.path.exists(p)").result == "False"
 
 
-def test_threads_are_listed_as_before(kernel: Wire, debugger: JupyterDap, child: str) -> None:
+def test_threads_are_listed_as_before(kernel: Wire, lab: JupyterDap, child: str) -> None:
     code = "import threading; sorted(t.name for t in threading.enumerate())"
     kernel.execute("1", subshell=child)  # its history has a thread
     before = kernel.execute(code).result
-    stop_once(kernel, debugger, child)
+    stop_once(kernel, lab, child)
     until_off(kernel)
     after = kernel.execute(code).result
     assert after is not None
@@ -172,12 +167,12 @@ def test_threads_are_listed_as_before(kernel: Wire, debugger: JupyterDap, child:
     assert set(ast.literal_eval(after)) - {"Debug router"} == set(ast.literal_eval(before))
 
 
-def test_it_says_nothing_by_itself(kernel: Wire, debugger: JupyterDap, child: str) -> None:
+def test_it_says_nothing_by_itself(kernel: Wire, lab: JupyterDap, child: str) -> None:
     for where in (None, child):
-        debugger.attach()
+        lab.attach()
         for code in ("x = 1\nprint(x)", "1 / 0", "%%time\nx = 2"):
             answer = kernel.execute(code, subshell=where)
             assert "sys.settrace" not in answer.text("stderr")
             assert "pydevd" not in answer.text("stderr").lower()
-        debugger.do("disconnect")
+        lab.do("disconnect")
     assert not [m for m in kernel.stray_output() if "settrace" in str(m["content"])]

@@ -10,18 +10,6 @@ from tests.wire import Wire
 SHARED = "import threading\ngo = threading.Event()"
 
 
-@pytest.fixture
-def debugger(kernel: Wire) -> JupyterDap:
-    found = JupyterDap(kernel)
-    found.attach()
-    return found
-
-
-@pytest.fixture(params=["main", "child"])
-def where(request: pytest.FixtureRequest, kernel: Wire) -> str | None:
-    return kernel.create("worker") if request.param == "child" else None
-
-
 def run_to(
     kernel: Wire, debugger: JupyterDap, code: str, line: int, where: str | None = None
 ) -> tuple[str, int]:

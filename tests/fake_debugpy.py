@@ -49,6 +49,7 @@ class Kernel:
 
     def __init__(self) -> None:
         self.options: Message = {"justMyCode": False}
+        self.against: dict[int, frozenset[int]] = {}
 
     def threads(self) -> list[Message]:
         return [{"id": 1, "name": "main"}, {"id": 2, "name": "subshell one"}]
@@ -58,6 +59,9 @@ class Kernel:
 
     def attach_options(self) -> Message:
         return dict(self.options)
+
+    def turned_down(self, thread: int) -> frozenset[int]:
+        return self.against.pop(thread, frozenset())
 
 
 class Debugpy:

@@ -219,8 +219,7 @@ class Breakpoints:
         if known and all(first.same_as(other.wanted) for other in owners[1:]):
             return dict(first.wanted)
         wanted: Message = {key: first.place}
-        always = any(one.plain for one in owners) and not any(one.counts for one in owners)
-        if not always:
+        if not all(one.plain for one in owners):  # else all of them mean each stop
             wanted["condition"] = self._decide(owners)
         return wanted
 

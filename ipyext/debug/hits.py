@@ -12,6 +12,7 @@ from __future__ import annotations
 import functools
 import itertools
 import re
+import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from types import CodeType
@@ -37,6 +38,7 @@ class Places:
         self._known: dict[tuple[int, ...], int] = {}
         self._counts: dict[int, itertools.count[int]] = {}
         self._said: deque[tuple[int, str]] = deque()
+        self._against: dict[int, frozenset[int]] = {}  # by the thread that stops for others
         self._waiting = False  # somebody was told, and has not asked yet
 
     def condition(self, owners: list[Breakpoint]) -> str:
@@ -54,6 +56,7 @@ class Places:
         self._places.clear()
         self._known.clear()
         self._counts.clear()
+        self._against.clear()
 
     def said(self) -> dict[int, str]:
         """What was said since this was asked last, by client. The router's thread.
@@ -80,8 +83,23 @@ class Places:
 
     def hit(self, key: int, scope: dict[str, Any], local: dict[str, Any]) -> bool:
         """Whether somebody wants to stop here; log messages are on their way then."""
-        wanted = [self._wants(one, scope, local) for one in self._places.get(key, [])]
-        return any(wanted)  # of all: each of them counts and logs for itself
+        owners = self._places.get(key, [])
+        # Of all: each of them counts and logs for itself.
+        against = frozenset(one.id for one in owners if not self._wants(one, scope, local))
+        stops = len(against) < len(owners)
+        if stops:
+            self._against[threading.get_ident()] = against
+        return stops
+
+    def turned_down(self, thread: int) -> frozenset[int]:
+        """Ids of the breakpoints that did not want the stop that this thread has come to.
+
+        Once for each stop. Any thread.
+
+        Args:
+            thread: what Python calls its `ident`.
+        """
+        return self._against.pop(thread, frozenset())
 
     def _wants(self, one: Breakpoint, scope: dict[str, Any], local: dict[str, Any]) -> bool:
         wanted = one.wanted

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ipyext.debug.hits import places
 from ipyext.debug.parties import Message, Party
 from ipyext.debug.reports import NOT_KNOWN
 from ipyext.errors import IpyextError
@@ -88,6 +89,11 @@ class LocalAnswers:
             "subProcess": False,
             "logToFile": False,
         }
+
+    def turned_down(self, thread: int) -> frozenset[int]:
+        """Which breakpoints did not want the stop of a thread."""
+        found = dict(self._router.debugpy.threads()).get(thread)
+        return frozenset() if found is None else places.turned_down(found.ident or 0)
 
     def threads(self) -> list[Message]:
         """People's threads: the stopped first, then main, then the children, then others."""

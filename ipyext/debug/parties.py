@@ -192,5 +192,8 @@ class Environment(Protocol):
     def attach_options(self) -> Message:
         """Rules and options for debugpy's attach request."""
 
+    def turned_down(self, thread: int) -> frozenset[int]:
+        """Ids of the breakpoints at the place of this thread's new stop that did not want it."""
+
 
 Then = Callable[[Message], None]

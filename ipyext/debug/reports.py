@@ -116,7 +116,9 @@ class Reports:
         thread = body.get("threadId")
         if not isinstance(thread, int):
             return
-        hit = self._wishes.breakpoints.behind(body.get("hitBreakpointIds") or [])
+        against = self._environment.turned_down(thread)
+        behind = self._wishes.breakpoints.behind(body.get("hitBreakpointIds") or [])
+        hit = [one for one in behind if one.id not in against]
         body = {**body, "allThreadsStopped": self.stop_all}
         body.pop("hitBreakpointIds", None)
         self.stepping.discard(thread)
@@ -133,8 +135,9 @@ class Reports:
 
     def _sees(self, party: Party | None, one: Breakpoint) -> bool:
         owner = self._outbox.parties.get(one.client)
-        if party is None:
-            return owner is not None and owner.jupyter
+        if party is None:  # what all of Jupyter read: the ids of one are not those of others
+            readers = [found for found in self._outbox.attached if found.jupyter]
+            return readers == [owner]
         return owner is party
 
     def _continued(self, body: Message) -> None:

@@ -351,6 +351,10 @@ class DebugRouter:
         """See `parties.Environment`."""
         return self._local.attach_options()
 
+    def turned_down(self, thread: int) -> frozenset[int]:
+        """See `parties.Environment`."""
+        return self._local.turned_down(thread)
+
     def compiling(self, code: str) -> None:
         """The debugger is on and a cell is about to be compiled. The thread of its shell."""
         try:

@@ -1,10 +1,13 @@
-"""Several Jupyter clients debug one kernel; none of them disturbs another."""
+"""Several clients debug one kernel; none of them disturbs another."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import pytest
 
 from tests.dap import JupyterDap
+from tests.tcp_dap import TcpDap
 from tests.wire import KernelProcess, Wire
 
 CODE = "total = 0\nfor i in range(6):\n    total += i\n    last = i\ntotal"
@@ -137,3 +140,31 @@ def test_attach_again(kernel: Wire, debugger: JupyterDap) -> None:
         debugger.attach()
         debugger.set_breakpoints(debugger.cell(CODE), 5)
         assert lines_until_end(kernel, debugger) == [5]
+
+
+def test_each_client_is_told_its_own_breakpoints(
+    kernel: Wire, debugger: JupyterDap, new_editor: Callable[[], TcpDap]
+) -> None:
+    """Those that wanted the stop, of all that clients have set in that line."""
+    editor, logger = new_editor(), new_editor()
+    for client in (editor, logger):
+        client.attach()
+        client.do("configurationDone")
+    path = debugger.cell(CODE)
+    wanted = {"line": 3, "condition": "i == 1"}
+    mine = debugger.set_breakpoints(path, wanted)[0]["id"]
+    source = {"source": {"path": path}}
+    wishes = [{"line": 3, "hitCondition": "% 2"}, {"line": 3, "condition": "i > 3"}]
+    found = editor.do("setBreakpoints", **source, breakpoints=wishes)["breakpoints"]
+    even, high = (one["id"] for one in found)
+    logs = [{"line": 3, "logMessage": "{i}"}]
+    logger.do("setBreakpoints", **source, breakpoints=logs)
+    running = kernel.send_execute(CODE)
+    expected = [([mine], [even]), ([], [even]), ([], [high]), ([], [even, high])]
+    for count, (ours, theirs) in enumerate(expected, 1):
+        event = debugger.wait_event("stopped", count)["body"]
+        assert event.get("hitBreakpointIds", []) == ours
+        assert editor.event("stopped", count).get("hitBreakpointIds", []) == theirs
+        assert "hitBreakpointIds" not in logger.event("stopped", count)
+        debugger.do("continue", threadId=event["threadId"])
+    assert kernel.wait(running)[0].result == "15"

@@ -84,11 +84,12 @@ def test_the_client_may_change_its_message(all_: Breakpoints) -> None:
         ([line(3, condition="x", column=2)], line(3, condition="x", column=2)),
         ([line(3, hitCondition=">2")], line(3, hitCondition=">2")),
         ([line(3, condition="x")] * 3, line(3, condition="x")),
-        # who stops always decides
-        ([line(3), line(3, condition="x")], line(3)),
-        ([line(3, condition="x"), line(3), line(3, condition="y")], line(3)),
+        # all want every stop
         ([line(3), line(3, column=4)], line(3)),
         ([line(3, condition=""), line(3)], line(3)),
+        # whose stop it is shall be known, also where one of them stops always
+        ([line(3), line(3, condition="x")], None),
+        ([line(3, condition="x"), line(3), line(3, condition="y")], None),
         # messages are said here
         ([line(3, logMessage="{x}")], None),
         ([line(3, logMessage="{x}")] * 2, None),  # to each of them

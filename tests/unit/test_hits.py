@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import threading
 from typing import Any
 
 import pytest
@@ -51,6 +52,22 @@ def test_a_plain_one_stops_always_and_the_others_count(
     condition = places.condition([point(1), point(2, logMessage="x is {x}")])
     assert come_by(condition, x=5)
     assert said == [(2, "x is 5\n")]
+
+
+def test_who_did_not_want_a_stop(places: Places, said: list[tuple[int, str]]) -> None:
+    always, some, logs = point(1), point(2, condition="x > 5"), point(3, logMessage="{x}")
+    condition = places.condition([always, some, logs])
+    here = threading.get_ident()
+    assert places.turned_down(here) == set()
+    assert come_by(condition, x=5)
+    assert places.turned_down(here) == {some.id, logs.id}
+    assert places.turned_down(here) == set()  # of the next stop nothing is known yet
+    assert come_by(condition, x=6)
+    assert places.turned_down(here + 1) == set()
+    assert places.turned_down(here) == {logs.id}
+    never = places.condition([some, logs])
+    assert not come_by(never, x=1)
+    assert places.turned_down(here) == set()
 
 
 def test_each_client_counts_for_itself(places: Places, said: list[tuple[int, str]]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.fake_debugpy import Client, World
+from tests.fake_debugpy import Client, Message, World
 
 FILE = "/cells/1.py"
 
@@ -21,6 +21,38 @@ def test_each_client_has_its_own_ids(world: World, lab: Client, code: Client) ->
     assert code.events("stopped")[1]["hitBreakpointIds"] == [second[1]["id"]]
     code.set(FILE)
     assert world.debugpy.sources[FILE] == [{"line": 3}, {"line": 5}]
+
+
+def test_who_did_not_want_a_stop_has_not_hit(world: World, lab: Client, code: Client) -> None:
+    """At a place of several clients."""
+    ours = world.connect(jupyter=False)
+    ours.attach()
+    (first,) = lab.set(FILE, {"line": 3, "condition": "x"})
+    (second,) = code.set(FILE, {"line": 3, "condition": "y"})
+    (third,) = ours.set(FILE, 3)
+
+    def stop(*against: Message) -> list[list[int]]:
+        world.kernel.against[9] = frozenset(one["id"] for one in against)
+        world.stop(9, world.debugpy.ids[FILE][0])
+        clients = (lab, code, ours)
+        return [client.events("stopped")[-1].get("hitBreakpointIds", []) for client in clients]
+
+    assert stop() == [[first["id"]], [second["id"]], [third["id"]]]
+    assert stop(second) == [[first["id"]], [], [third["id"]]]
+    assert stop(first, second) == [[], [], [third["id"]]]
+
+
+def test_clients_that_read_the_same_events_are_told_no_ids(world: World, lab: Client) -> None:
+    """One message is for all of Jupyter: it would tell each of them the others' ids."""
+    other = world.connect()
+    other.attach()
+    (mine,) = lab.set(FILE, 3)
+    world.stop(9, world.debugpy.ids[FILE][0])
+    assert "hitBreakpointIds" not in lab.events("stopped")[-1]
+    other.do("disconnect")
+    world.debugpy.answer_all()
+    world.stop(9, world.debugpy.ids[FILE][0])
+    assert lab.events("stopped")[-1]["hitBreakpointIds"] == [mine["id"]]
 
 
 def test_conflicts_are_decided(world: World, lab: Client, code: Client) -> None:

@@ -327,7 +327,9 @@ class Router(RuleBasedStateMachine):
     def visible(self, client: Client) -> set[int]:
         """Ids of breakpoints that may be shown to a client."""
         breakpoints, parties = self.world.core.breakpoints, self.world.core.attached
-        mine = [p for p in parties if p is client.party or (p.jupyter and client.party.jupyter)]
+        if client.party.jupyter and sum(p.jupyter for p in parties) > 1:
+            return set()  # they read the same messages
+        mine = [p for p in parties if p is client.party]
         return {
             one.id for p in mine for found in breakpoints.of(p.key).values() for one in found
         }  # fmt: skip

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import asyncio
+import functools
 import logging
 import platform
 import re
@@ -280,7 +281,11 @@ class LocalAnswers:
                 "variablesReference": found.get("variablesReference", 0),
             }
 
-        return dict(await self._router.in_thread(run))
+        def heard() -> Message:
+            with self._router.hearing(functools.partial(self._router.core.say, party.key)):
+                return run()
+
+        return dict(await self._router.in_thread(heard if statements and party.echo else run))
 
     async def _richInspectVariables(
         self, party: Party, request: Message, arguments: Message

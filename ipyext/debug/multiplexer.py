@@ -14,6 +14,7 @@ from collections.abc import Callable
 from ipyext.debug import jupyter as notebooks
 from ipyext.debug.breakpoints import Breakpoint, Breakpoints
 from ipyext.debug.capabilities import CAPABILITIES
+from ipyext.debug.commands import ANYTIME, FORWARDED, LOCAL, OF_STOPPED, REFUSED
 from ipyext.debug.outbox import Outbox
 from ipyext.debug.parties import (
     Action,
@@ -35,52 +36,6 @@ from ipyext.protocol import dap
 
 log = logging.getLogger("ipyext.debug")
 
-# Answered without a session: a front end asks them of every kernel.
-_ANYTIME = frozenset(
-    {
-        "attach",
-        "debugInfo",
-        "debugpySystemInfo",
-        "disconnect",
-        "dumpCell",
-        "initialize",
-        "inspectVariables",
-        "modules",
-        "richInspectVariables",
-        "source",
-    }
-)
-# Answered by the router; `pause` and `variables` may be handed on to debugpy there.
-_LOCAL = frozenset(
-    {
-        "copyToGlobals",
-        "debugpySystemInfo",
-        "dumpCell",
-        "inspectVariables",
-        "modules",
-        "pause",
-        "richInspectVariables",
-        "threads",
-        "variables",
-    }
-)
-_FORWARDED = frozenset(
-    {
-        "completions",
-        "gotoTargets",
-        "scopes",
-        "setDebuggerProperty",
-        "setExpression",
-        "setVariable",
-        "stepInTargets",
-    }
-)
-_OF_STOPPED = frozenset({"exceptionInfo", "goto", "next", "stackTrace", "stepIn", "stepOut"})
-_REFUSED = {
-    "launch": "The kernel runs already: use an attach configuration.",
-    "terminate": "The debugger does not end the kernel; use the front end to shut it down.",
-}
-
 
 class Multiplexer:
     """The debug adapter of one kernel, without its connections.
@@ -99,9 +54,9 @@ class Multiplexer:
         self._keys = itertools.count(1)
         self._stop_all_told = False
         self._handlers: dict[str, Callable[[Party, Message], None]] = {
-            **dict.fromkeys(_LOCAL, self._local),
-            **dict.fromkeys(_FORWARDED, self.forward),
-            **dict.fromkeys(_OF_STOPPED, self._of_stopped),
+            **dict.fromkeys(LOCAL, self._local),
+            **dict.fromkeys(FORWARDED, self.forward),
+            **dict.fromkeys(OF_STOPPED, self._of_stopped),
             "attach": self._attach,
             "configurationDone": self._configuration_done,
             "continue": self._continue,
@@ -223,7 +178,7 @@ class Multiplexer:
                 raise StateError(f"This is no DAP request: {problem}.")
             handler = self._handlers.get(request["command"])
             if handler is None:
-                why = _REFUSED.get(
+                why = REFUSED.get(
                     request["command"], f"{request['command']} is not supported here."
                 )
                 raise StateError(why)
@@ -236,7 +191,7 @@ class Multiplexer:
             self.fail(party, asked, f"The debug router failed: {type(error).__name__}: {error}")
 
     def _check(self, party: Party, command: str) -> None:
-        if command in _ANYTIME or (party.attached and self.on):
+        if command in ANYTIME or (party.attached and self.on):
             return
         if self.on and party.told_on and party.machine.can(Move.JOIN):
             party.machine.advance(Move.JOIN)
@@ -268,7 +223,7 @@ class Multiplexer:
         def then(response: Message) -> None:
             self._outbox.reply(party, request, change(response) if change else response)
 
-        self._debugpy.ask(request["command"], request["arguments"], then)
+        self._debugpy.ask(request["command"], request["arguments"], then, party)
 
     def _local(self, party: Party, request: Message) -> None:
         self._outbox.add(Local(party, request))
@@ -452,10 +407,16 @@ class Multiplexer:
         elif message.get("type") == "event":
             self._reports.event(message)
 
-    def say(self, key: int, text: str) -> None:
-        """Output for one client: a log message of its breakpoint."""
-        body = {"category": "stdout", "output": text}
+    def say(self, key: int, text: str, category: str = "stdout") -> None:
+        """Output for one client: a log message of its breakpoint, or what its code prints."""
+        body = {"category": category, "output": text}
         self._outbox.tell(dap.event("output", body), self.parties.get(key))
+
+    def printed(self, seq: int, text: str, category: str) -> None:
+        """debugpy evaluates this request, and the expression prints."""
+        party = self._debugpy.asker(seq)
+        if party is not None and party.echo:
+            self.say(party.key, text, category)
 
     def backend_lost(self, why: str) -> None:
         """The connection is gone, or there never was one: everybody is told, and may come again."""

@@ -65,6 +65,7 @@ class Party:
         key: our number for it.
         name: for people.
         jupyter: events reach it on iopub, together with every other such client.
+        echo: it is told what its expressions print.
         client_id: `clientID` of its initialize request.
         shown: ids of the breakpoints that debugInfo has told it of.
         told_on: debugInfo has told it that the debugger is on, so it may go on without attaching.
@@ -83,6 +84,7 @@ class Party:
     machine: Machine[Client, Move] = field(default_factory=lambda: Machine(CLIENT, Client.NEW))
     paths: PathMap = field(default_factory=PathMap)
     arguments: Message = field(default_factory=dict)
+    echo: bool = True
     client_id: str | None = None
     shown: set[int] = field(default_factory=set)
     told_on: bool = False

@@ -5,10 +5,12 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable
 
-from ipyext.debug.parties import Action, Forward, Message, Then
+from ipyext.debug.parties import Action, Forward, Message, Party, Then
 from ipyext.protocol import dap
 
 SECONDS = 60.0  # also for what is quick: it may come behind many log messages
+
+_NOTHING = (None, None, None)
 
 
 class Questions:
@@ -21,31 +23,44 @@ class Questions:
     def __init__(self, add: Callable[[Action], None]) -> None:
         self._add = add
         self._seq = itertools.count(1)
-        self._open: dict[int, tuple[Message, Then]] = {}
+        self._open: dict[int, tuple[Message, Then, Party | None]] = {}
 
-    def ask(self, command: str, arguments: Message, then: Then | None = None) -> None:
-        """Send a request; `then` gets its response, or a failure in its place."""
+    def ask(
+        self,
+        command: str,
+        arguments: Message,
+        then: Then | None = None,
+        by: Party | None = None,
+    ) -> None:
+        """Send a request; `then` gets its response, or a failure in its place.
+
+        `by` is the client who asks for it, if one does.
+        """
         seq = next(self._seq)
         request = {"seq": seq, "type": "request", "command": command, "arguments": arguments}
-        self._open[seq] = (request, then or _ignore)
+        self._open[seq] = (request, then or _ignore, by)
         self._add(Forward(request, SECONDS))
+
+    def asker(self, seq: int) -> Party | None:
+        """The client who has asked for a request that is not answered yet."""
+        return self._open.get(seq, _NOTHING)[2]
 
     def answered(self, response: Message) -> None:
         """debugpy answers; nothing if that is too late, or once more."""
-        _, then = self._open.pop(response.get("request_seq", -1), (None, None))
+        _, then, _ = self._open.pop(response.get("request_seq", -1), _NOTHING)
         if then is not None:
             then(response)
 
     def expired(self, seq: int) -> None:
         """debugpy had its time for this request."""
-        request, then = self._open.pop(seq, (None, None))
+        request, then, _ = self._open.pop(seq, _NOTHING)
         if request is not None and then is not None:
             then(dap.failure(request, f"The debugger did not answer {request['command']}."))
 
     def drop(self, why: str) -> None:
         """debugpy will answer nothing any more."""
         found, self._open = self._open, {}
-        for request, then in found.values():
+        for request, then, _ in found.values():
             then(dap.failure(request, why))
 
 

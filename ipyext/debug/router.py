@@ -199,9 +199,13 @@ class DebugRouter:
         else:
             self._sessions.pop(session, None)
 
-    def connect(self, name: str, tell: Callable[[Message], None]) -> Party:
-        """A client that has a connection of its own. Router thread."""
+    def connect(self, name: str, tell: Callable[[Message], None], *, echo: bool = True) -> Party:
+        """A client that has a connection of its own. Router thread.
+
+        With `echo` it is told what its expressions print, which is shown by the cell as well.
+        """
         party = self.core.connect(name)
+        party.echo = echo
         self._tellers[party.key] = tell
         return party
 
@@ -388,14 +392,38 @@ class DebugRouter:
                 self.call(self.debugpy.retrace, [thread])
             raise KeyboardInterrupt
 
-    def at_work(self, function: Callable[[], Any]) -> Any:
+    def at_work(self, function: Callable[[], Any], evaluation: int | None = None) -> Any:
         """Run what a client asked of the calling thread, which may be stopped.
+
+        Args:
+            function: does it.
+            evaluation: the request, as debugpy numbers it, if its asker wants what is printed.
 
         Raises:
             KeyboardInterrupt: its shell was interrupted.
         """
         stop = self._stops.get(threading.current_thread())
-        return function() if stop is None else stop.work(function)
+        run = function if stop is None else functools.partial(stop.work, function)
+        if evaluation is None:
+            return run()
+        with self.hearing(functools.partial(self.core.printed, evaluation)):
+            return run()
+
+    @contextmanager
+    def hearing(self, tell: Callable[[str, str], None]) -> Iterator[None]:
+        """What the calling thread prints within is also told, as text and name of the stream.
+
+        `tell` is a method of the core's, and is called in the router's thread.
+        """
+        listeners, thread = self._engine.listeners, threading.get_ident()
+        former = listeners.get(thread)  # the expression may stop somewhere itself
+        listeners[thread] = lambda text, stream: self.call(self._do, tell, text, stream)
+        try:
+            yield
+        finally:
+            listeners.pop(thread)
+            if former is not None:
+                listeners[thread] = former
 
     def _again_soon(self, again: Callable[[], None]) -> None:
         if self._thread is not None:

@@ -70,7 +70,8 @@ class Session:
         return self._party is not None
 
     def _connect(self) -> Party:
-        return self._party or self.router.connect("this kernel", self._heard)
+        # What it evaluates prints by the cell that has stopped; there is no console of ours.
+        return self._party or self.router.connect("this kernel", self._heard, echo=False)
 
     # -- waiting -------------------------------------------------------------------------------
 

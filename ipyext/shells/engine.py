@@ -59,6 +59,7 @@ class Engine:
         self.stdin = Stdin(host)
         self.jobs: list[Job] = []
         self.recorders: dict[str, Callable[[str], None]] = {}
+        self.listeners: dict[int, Callable[[str, str], None]] = {}
         self._dispatcher = Dispatcher(
             host.kernel, self.contexts, host.has_control_thread, host.own_sigint
         )
@@ -175,8 +176,8 @@ class Engine:
         gate = self._gate_of(self.shell_of(threading.current_thread()))
         return nullcontext() if gate is None else gate.held()
 
-    def at_work(self, function: Callable[[], Any]) -> Any:
-        return self.debug.at_work(function)
+    def at_work(self, function: Callable[[], Any], evaluation: int | None = None) -> Any:
+        return self.debug.at_work(function, evaluation)
 
     def debugging(self) -> bool:
         return self.debug.on

@@ -47,9 +47,11 @@ class Hooks(Protocol):
 
     Attributes:
         recorders: by stream name, who else wants what main prints.
+        listeners: by thread, who else wants what is printed there; given text and stream name.
     """
 
     recorders: dict[str, Callable[[str], None]]
+    listeners: dict[int, Callable[[str, str], None]]
 
     def current(self) -> Context | None:
         """The context of the calling code; ``None`` on main and in its threads. Any thread."""
@@ -96,9 +98,10 @@ class Hooks(Protocol):
     def uninterrupted(self) -> AbstractContextManager[None]:
         """No interrupt arrives within; one that comes is raised at the end. Any thread."""
 
-    def at_work(self, function: Callable[[], Any]) -> Any:
+    def at_work(self, function: Callable[[], Any], evaluation: int | None = None) -> Any:
         """Run what a debugger's client asks of the calling thread, which may be stopped.
 
+        What it prints is told to who has asked, if it is the evaluation of that number.
         KeyboardInterrupt if its shell is interrupted.
         """
 

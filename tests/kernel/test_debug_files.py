@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -194,3 +194,49 @@ def test_output_of_what_is_evaluated(kernel: Wire, editor: TcpDap, module: Path)
     shown = [m["body"] for m in editor.messages if m.get("event") == "output"]
     assert "".join(body["output"] for body in shown) == "printed 40\n"
     assert {body["category"] for body in shown} == {"stdout"}
+
+
+def printed(client: TcpDap) -> list[tuple[str, str]]:
+    """What output events have told a client so far."""
+    bodies = [m["body"] for m in client.messages if m.get("event") == "output"]
+    return [(body["category"], body["output"]) for body in bodies if body["output"] != "\n"]
+
+
+def test_output_is_told_to_who_asks(
+    kernel: Wire, child: str, new_editor: Callable[[], TcpDap], debugger: JupyterDap
+) -> None:
+    """Not to other clients; nor what others print meanwhile, whose stops are evaluated in, too."""
+    first, second = new_editor(), new_editor()
+    for client in (first, second):
+        client.attach()
+        client.do("configurationDone")
+    code = "name = 'here'\nname = name * 2"
+    debugger.set_breakpoints(debugger.cell(code), 2)
+    running = [kernel.send_execute(code, subshell=where) for where in (None, child)]
+    frames = []
+    for count in (1, 2):
+        thread = first.event("stopped", count)["threadId"]
+        second.event("stopped", count)
+        frames.append(top(first, thread)["id"])
+    asked = {"context": "repl"}
+    expression = "print('{}') or print('!', file=sys.stderr) or meet.wait(20) < 2"
+    for client, frame, name in zip((first, second), frames, "ab", strict=True):
+        client.begin("evaluate", expression=expression.format(name), frameId=frame, **asked)
+    for client in (first, second):  # at the same time, or neither would end
+        response = client.until(lambda m: m.get("command") == "evaluate", "the value")
+        assert response["body"]["result"] == "True"
+    assert printed(first) == [("stdout", "a"), ("stderr", "!")]
+    assert printed(second) == [("stdout", "b"), ("stderr", "!")]
+
+    other = kernel.create()
+    waits = "print('c') or done.set() or go.wait(20)"
+    asking = first.begin("evaluate", expression=waits, frameId=frames[0], **asked)
+    assert kernel.execute("done.wait(20); print('other'); go.set()", subshell=other).text()
+    assert first.end(asking)["body"]["result"] == "True"
+    first.do("evaluate", expression="print('d')", **asked)  # of no frame
+    second.do("threads")
+    assert printed(first)[2:] == [("stdout", "c"), ("stdout", "d")]
+    assert printed(second)[2:] == []
+    for thread in debugger.names().values():
+        debugger.ask("continue", threadId=thread)
+    kernel.wait(*running)

@@ -516,3 +516,23 @@ def test_told_on_without_attach(world: World, lab: Client) -> None:
     assert world.debugpy.sources[FILE] == []
     console.do("disconnect")
     assert world.state == "stopping"
+
+
+def test_what_an_expression_prints_is_told_to_who_asked(
+    world: World, lab: Client, code: Client
+) -> None:
+    world.stop(7)
+    seq = code.begin("evaluate", expression="print(1)", frameId=3, context="repl")
+    number = world.debugpy.waiting[-1]["seq"]
+    world.do(world.core.printed, number, "1\n", "stdout")
+    assert code.events("output") == [{"category": "stdout", "output": "1\n"}]
+    assert lab.events("output") == []
+    world.debugpy.answer("evaluate")
+    assert code.response(seq)
+    world.do(world.core.printed, number, "late", "stdout")
+    world.do(world.core.printed, 4711, "no request", "stdout")
+    assert len(code.events("output")) == 1
+    code.party.echo = False
+    code.begin("evaluate", expression="print(1)", frameId=3, context="repl")
+    world.do(world.core.printed, world.debugpy.waiting[-1]["seq"], "1\n", "stdout")
+    assert len(code.events("output")) == 1

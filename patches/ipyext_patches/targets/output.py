@@ -125,7 +125,7 @@ class Ending:
 
 def changes(ledger: Ledger, hooks: Hooks, iopub_thread: Any, ending: Ending) -> list[Change]:
     switch = ledger.switch
-    recorders = hooks.recorders
+    recorders, listeners = hooks.recorders, hooks.listeners
     # Up to 6.17 a stream has one buffer and one parent, looked at when it is flushed.
     one_buffer = "parent_header" not in vars(OutStream)
     plain = _is_ipykernels(vars(OutStream)["write"])
@@ -144,6 +144,8 @@ def changes(ledger: Ledger, hooks: Hooks, iopub_thread: Any, ending: Ending) -> 
         return context
 
     def write(wrapped: Any, stream: Any, args: Any, kwargs: Any) -> Any:
+        if listeners and (listener := listeners.get(threading.get_ident())) is not None:
+            listener(str(args[0] if args else kwargs["string"]), stream.name)
         captures = hooks.captures()
         if captures and stream.name in captures[-1].streams:
             return captures[-1].streams[stream.name].write(*args, **kwargs)

@@ -14,8 +14,10 @@ from ipyext_patches.spec import Patch, function
 ANSWER = Patch(
     id="debugger.answer",
     target="_pydevd_bundle.pydevd_comm.InternalThreadCommand.do_it",
-    what="A request whose work ends with an exception, such as SystemExit, fails with that.",
-    why="debugpy writes it to its log only, and the client waits for ever.",
+    what="A request whose work ends with an exception, such as SystemExit, fails with that. What "
+    "an expression prints is told to the client that has asked for it.",
+    why="debugpy writes the exception to its log only, and the client waits for ever. Output goes "
+    "to all clients, and so does what other threads print meanwhile.",
     upstream="pydevd.py PyDB.process_internal_commands",
     shape=function("dbg"),
 )
@@ -29,8 +31,14 @@ def answer_failures(ledger: Ledger, hooks: Hooks) -> Change:
         request = _request(instance)
         if request is None:
             return wrapped(*args, **kwargs)
+        evaluation = None
+        if request.command == "evaluate" and request.arguments.context == "repl":
+            # debugpy would redirect the streams of the process, one evaluation at a time, and
+            # tell everybody what any thread prints meanwhile.
+            args[0].is_output_redirected = True
+            evaluation = request.seq
         try:
-            return hooks.at_work(lambda: wrapped(*args, **kwargs))
+            return hooks.at_work(lambda: wrapped(*args, **kwargs), evaluation)
         except BaseException as error:
             why = "".join(traceback.format_exception_only(type(error), error)).strip()
             _fail(args[0], request, why)

@@ -68,6 +68,23 @@ def test_nothing_is_traced_after(kernel: Wire, lab: JupyterDap, child: str) -> N
         assert kernel.execute(TRACES, subshell=child).result == NOTHING
 
 
+def test_its_threads_have_ended_when_it_is_off(kernel: Wire, lab: JupyterDap) -> None:
+    lab.attach()
+    watch = (
+        "import threading, ipyext.extension as e\n"
+        "from ipyext.debug.states import Debugger\n"
+        "router, off, left = e.active().engine.debug, threading.Event(), []\n"
+        "def look():\n"
+        "    if router.core.machine.state is Debugger.OFF and not off.is_set():\n"
+        "        left.extend(t.name for t in threading.enumerate() if 'pydevd' in t.name)\n"
+        "        off.set()\n"
+        "router.ask(lambda: router.on_change(look))\n"
+    )
+    assert kernel.execute(watch).status == "ok"
+    lab.do("disconnect")
+    assert kernel.execute("off.wait(20), left").result == "(True, [])"
+
+
 def test_a_running_loop_is_not_traced_after(kernel: Wire, lab: JupyterDap, child: str) -> None:
     # Loops that call nothing in Python, which would end their tracing for them.
     kernel.execute("import _thread, sys; left = []; traced = {}")

@@ -26,6 +26,7 @@ from ipyext_patches.targets.instructions import stop_at_next
 from ipyext_patches.targets.kernel_threads import marked
 from ipyext_patches.targets.one_line import begin_line, breakpoint_at, loops_on_one_line
 from ipyext_patches.targets.pydevd_state import (
+    connections,
     end_threads,
     forget_code,
     forget_steps,
@@ -209,10 +210,11 @@ class Debugpy:
             self._one_line.end()
         threads = list(threading.enumerate())
         debugger = global_debugger()  # kept: its threads know it by a weak reference only
+        read = connections(threads)
         clear_monitoring()
         try:
             pydevd.stoptrace()
-            end_threads(threads)
+            end_threads(threads, read)
         finally:
             del debugger
             when_forked(None)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
 import sys
 import threading
 from typing import Any
@@ -15,11 +17,28 @@ def kill_threads(threads: list[threading.Thread]) -> list[threading.Thread]:
     return own
 
 
-def end_threads(threads: list[threading.Thread]) -> None:
-    """End what `stoptrace` has not: it misses a thread that has only just been started."""
+def connections(threads: list[threading.Thread]) -> list[socket.socket]:
+    """Copies of the sockets that debugpy's threads read from: `stoptrace` closes the originals."""
+    found = []
+    for thread in threads:
+        with contextlib.suppress(OSError):  # it is closed
+            if isinstance(own := getattr(thread, "sock", None), socket.socket):
+                found.append(own.dup())
+    return found
+
+
+def end_threads(threads: list[threading.Thread], read: list[socket.socket]) -> None:
+    """End what `stoptrace` has not: a thread that has only just been started, and the reader.
+
+    Args:
+        threads: of the process, before `stoptrace`.
+        read: their connections. The reader waits for the end of its own.
+    """
+    for connection in read:
+        with connection, contextlib.suppress(OSError):  # the other side has ended it
+            connection.shutdown(socket.SHUT_RDWR)
     for thread in kill_threads(threads):
-        if "Reader" not in thread.name:  # that one ends when the connection is closed
-            thread.join(5.0)
+        thread.join(5.0)
 
 
 def forget_code(debugger: Any) -> None:

@@ -241,13 +241,14 @@ class Engine:
         if asked.get("silent") or not asked.get("stop_on_error", True):
             return
         # Before the reply: what comes in after it was sent in knowledge of the error.
-        await asyncio.wrap_future(self._abort(self.current_shell()))
+        await self._abort(self.current_shell())
 
-    def _abort(self, shell: Shell) -> concurrent.futures.Future[None]:
+    async def _abort(self, shell: Shell) -> None:
         """Abort the cells that have arrived for `shell`; done when they are known."""
-        known: concurrent.futures.Future[None] = concurrent.futures.Future()
         shell.aborting = True
-        timeout = self.host.kernel.stop_on_error_timeout
+        if self.shutting_down():  # for good; the shell channel thread may have ended
+            return
+        known: concurrent.futures.Future[None] = concurrent.futures.Future()
 
         def end() -> None:
             shell.put(EndOfAbort())
@@ -255,7 +256,7 @@ class Engine:
         def arrived() -> None:
             try:
                 self.host.flush_shell()
-                if timeout:
+                if timeout := self.host.kernel.stop_on_error_timeout:
                     self.host.shell_channel_loop().call_later(timeout, end)
                 else:
                     end()
@@ -263,7 +264,7 @@ class Engine:
                 known.set_result(None)
 
         self.host.in_shell_channel(arrived)
-        return known
+        await asyncio.wrap_future(known)
 
     def ask_main(self, prompt: str, password: bool, idents: Any, parent: Message) -> str:
         return self.stdin.ask(self.parent, list(idents), parent, prompt, password)

@@ -31,11 +31,18 @@ class LoopCalls:
         return threading.current_thread() is self._thread
 
     def call(self, function: Callable[[], Any]) -> None:
-        """Run `function` there soon, or now if this is the thread. Any thread."""
+        """Run `function` there soon, or now if this is the thread. Any thread.
+
+        Nothing happens once the loop is closed: the process is ending.
+        """
         if self.here:
             function()
-        else:
+            return
+        try:
             call_soon(self.io_loop.asyncio_loop, function)
+        except RuntimeError:
+            if not self.io_loop.asyncio_loop.is_closed():
+                raise
 
     def ask(self, function: Callable[[], Any], timeout: float = 10.0) -> Any:
         """Run `function` there and return what it returns or raises. Any thread.

@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.wire import KernelProcess, Wire
+from tests.dap import JupyterDap
+from tests.wire import TIMEOUT, KernelProcess, Wire
 
 SOON = 2.0  # seconds, of the guarantee
 CHILDREN = {
@@ -138,6 +139,34 @@ def test_a_looping_main_does_not_keep_the_process_alive(
     kernel.until(lambda: kernel.answers[msg_id].reply is not None)
     assert process.gone_within(SOON)
     kernel.expect_reply[main] = False  # interrupted; its reply may be lost with the process
+
+
+LATE = """
+import threading
+try:
+    while True: pass
+except KeyboardInterrupt:
+    for thread in threading.enumerate():
+        if type(thread).__name__ == "ShellChannelThread":
+            thread.join(0.5)  # ipykernel 7 ends it as soon as it is told to shut down
+    raise
+"""
+
+
+@pytest.mark.parametrize("debugging", [False, True], ids=["plain", "debugged"])
+def test_a_main_that_ends_late_shows_its_own_error_only(
+    kernel: Wire, process: KernelProcess, lab: JupyterDap, debugging: bool
+) -> None:
+    if debugging:
+        lab.attach()
+    main = kernel.begin(LATE)
+    kernel.expect_reply[main] = False  # nobody is there any more to send it
+    shut_down(kernel)
+    assert process.gone_within(TIMEOUT)
+    kernel.pump()
+    shown = [content["ename"] for content in kernel.answers[main].of("error")]
+    assert shown == ["KeyboardInterrupt"]
+    assert "Traceback" not in process.log.read_text()
 
 
 LAST_WORDS = """

@@ -199,6 +199,10 @@ class DebugRouter:
         else:
             self._sessions.pop(session, None)
 
+    def knows(self, session: str) -> bool:
+        """Whether that Jupyter client has asked for anything. Any thread."""
+        return session in self._sessions
+
     def connect(self, name: str, tell: Callable[[Message], None], *, echo: bool = True) -> Party:
         """A client that has a connection of its own. Router thread.
 

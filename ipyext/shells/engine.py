@@ -182,6 +182,9 @@ class Engine:
     def debugging(self) -> bool:
         return self.debug.on
 
+    def debugs_on_control(self, session: str) -> bool:
+        return self.debug.knows(session)
+
     def shutting_down(self) -> bool:
         return self.exit_guard.started
 

@@ -45,18 +45,21 @@ def folder() -> str:
     return os.path.join(os.path.realpath(tempfile.gettempdir()), f"ipykernel_{os.getpid()}")
 
 
-def path_of(code: str) -> str:
-    """The file that a cell with this text is compiled as."""
-    compiler = sys.modules.get("ipykernel.compiler")
-    if compiler is not None:
-        return str(compiler.get_file_name(code))
-    return os.environ.get("IPYKERNEL_CELL_NAME") or os.path.join(folder(), f"{murmur2(code)}.py")
+def given_name() -> str:
+    """The name that somebody wants cells to have now; empty if nobody does."""
+    return os.environ.get("IPYKERNEL_CELL_NAME", "")
 
 
 def file_of(code: str) -> str:
-    """The file for a cell: the same, unless VS Code has named it after no file."""
-    path = path_of(code)
-    return os.path.join(folder(), f"{murmur2(code)}.py") if path.startswith("<") else path
+    """The file that a cell with this text is compiled as, unless VS Code names it after none."""
+    compiler = sys.modules.get("ipykernel.compiler")
+    given = given_name()
+    if not given.startswith("<"):
+        if compiler is not None:
+            return str(compiler.get_file_name(code))
+        if given:
+            return given
+    return os.path.join(folder(), f"{murmur2(code)}.py")
 
 
 class CellFiles:
@@ -68,7 +71,7 @@ class CellFiles:
     def as_compiled(self, code: str) -> str:
         """A cell's text as it was compiled, which history keeps without the newlines at its end."""
         for end in _ENDS:
-            if path_of(code + end) in linecache.cache:  # IPython puts all cells there
+            if file_of(code + end) in linecache.cache:  # IPython puts all cells there
                 return code + end
         return code
 
@@ -78,7 +81,7 @@ class CellFiles:
         All shells count there, so it may be that of another one that ran the same text.
         """
         numbers = getattr(main.compile, "_filename_map", {})  # IPython 8 on
-        found = numbers.get(path_of(self.as_compiled(code)))
+        found = numbers.get(file_of(self.as_compiled(code)))
         return found if isinstance(found, int) else None
 
     def write(self, code: str) -> str:
@@ -127,11 +130,16 @@ def _make_private(name: str) -> None:
 class BlankLines:
     """Keeps the blank lines at the start of cells while the debugger is on: lines must match.
 
-    VS Code's Interactive Window reckons with their removal: it names its cells (`path_of`).
+    VS Code's Interactive Window reckons with their removal.
+
+    Args:
+        main: the InteractiveShell.
+        foreign: whether the calling cell is one of that; see `CellNames`.
     """
 
-    def __init__(self, main: Any) -> None:
+    def __init__(self, main: Any, foreign: Callable[[], bool]) -> None:
         self._manager = main.input_transformer_manager
+        self._foreign = foreign
         self._replaced: list[tuple[Callable[..., Any], Callable[..., Any]]] = []
 
     def keep(self) -> None:
@@ -141,9 +149,8 @@ class BlankLines:
         transforms = self._manager.cleanup_transforms
 
         def of_named(lines: list[str]) -> list[str]:
-            named = "IPYKERNEL_CELL_NAME" in os.environ
             magic = next((line for line in lines if line.strip()), "").startswith("%%")
-            return list(leading_empty_lines(lines)) if named or magic else lines
+            return list(leading_empty_lines(lines)) if magic or self._foreign() else lines
 
         if leading_empty_lines in transforms:
             transforms[transforms.index(leading_empty_lines)] = of_named

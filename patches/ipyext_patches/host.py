@@ -11,6 +11,7 @@ from typing import Any
 from ipyext_patches import versions
 from ipyext_patches.cell_files import SEED, BlankLines, CellFiles
 from ipyext_patches.cell_files import folder as cell_folder
+from ipyext_patches.cell_names import CellNames
 from ipyext_patches.errors import NotAKernelError, UnsupportedTargetError
 from ipyext_patches.ledger import Action, Change, Ledger, SetAttribute, SetItem
 from ipyext_patches.loops import LoopCalls, call_soon
@@ -61,7 +62,8 @@ class Host:
         self._unhurried: Any = None
         self._at_start: list[Callable[[], Any]] = []
         self.cells = CellFiles()
-        self._blank_lines = BlankLines(main)
+        self._cell_names = CellNames(main)
+        self._blank_lines = BlankLines(main, self._cell_names.foreign)
         self._released = threading.Event()
         self._on_released: Callable[[], None] = lambda: None
 
@@ -166,7 +168,8 @@ class Host:
         yield from ipython.interrupt_changes(hooks, stock, main)
         yield from ipython.completer_changes(MAGICS, main, completers)
         yield from kernel.changes(ledger, hooks, stock, self.lane)
-        yield from cells.changes(ledger, hooks, main, self.lane)
+        self._cell_names.hooks = hooks
+        yield from cells.changes(ledger, hooks, main, self.lane, self._cell_names)
         yield from stops.changes(ledger, hooks, main)
         for name, handler in handlers.items():
             yield SetItem(HANDLERS, stock.control_handlers, name, handler)

@@ -108,6 +108,9 @@ class Hooks(Protocol):
     def debugging(self) -> bool:
         """Whether the debugger is on. Any thread."""
 
+    def debugs_on_control(self, session: str) -> bool:
+        """Whether a client has sent debug requests on the control channel. Any thread."""
+
     def shutting_down(self) -> bool:
         """Whether the kernel was told to shut down. Any thread."""
 

@@ -278,15 +278,21 @@ class Window:
 
     Attributes:
         dap: its connection.
+        others: how many cells others have run.
     """
 
     def __init__(self, kernel: Wire, script: Path) -> None:
         self.kernel = kernel
         self.script = script
         self._maps: list[Message] = []
+        self.others = 0
         assert hidden(kernel, HOOK).status == "ok"
         self._count = kernel.execute("import math").content["execution_count"] + 1
-        listening = hidden(kernel, "import debugpy;debugpy.listen(('localhost', 0))")
+        self.listen()
+
+    def listen(self) -> None:
+        """Connect anew."""
+        listening = hidden(self.kernel, "import debugpy;debugpy.listen(('localhost', 0))")
         found = re.search(r"\('(.*?)', ([0-9]*)\)", str(listening.result))
         assert found is not None, listening.iopub
         self.dap = TcpDap(found[1], int(found[2]))
@@ -326,7 +332,7 @@ class Window:
             {
                 "line": first_with_text or first,
                 "endLine": last,
-                "runtimeSource": {"path": f"<ipython-input-{self._count}-{digest}>"},
+                "runtimeSource": {"path": f"<ipython-input-{self._count + self.others}-{digest}>"},
                 "runtimeLine": 2 if stop else 1,
             }
         )
@@ -413,6 +419,51 @@ def test_a_notebook_beside_it(process: KernelProcess, kernel: Wire, window: Wind
     top = stop()
     assert top["source"]["path"].startswith("<ipython-input-")
     assert "square = radius * radius" in top["text"]
+    lab.do("disconnect")
+
+
+@pytest.mark.parametrize("loaded", ["before", "after"])
+def test_breakpoints_of_a_notebook_beside_it(
+    process: KernelProcess, kernel: Wire, window: Window, loaded: str
+) -> None:
+    """Its names are for its own cells: those of others are found by their paths."""
+    if loaded == "after":
+        window.dap.close()
+        for line in ("%unload_ext ipyext", "%load_ext ipyext"):
+            assert hidden(kernel, line).status == "ok"
+        window.listen()
+    window.attach(12)
+    other = process.client()
+    lab = JupyterDap(other)
+    lab.attach()
+    code = "\na = 1\nb = a + 1\nb"
+    path = lab.cell(code)
+    lab.set_breakpoints(path, 3)
+    child = kernel.create()
+
+    def stop(subshell: str | None = None) -> None:
+        lab.forget()
+        running = other.send_execute(code, subshell=subshell)
+        thread = lab.wait_event("stopped")["body"]["threadId"]
+        top = lab.frames(thread)[0]
+        assert (top["source"]["path"], top["line"]) == (path, 3)
+        lab.do("continue", threadId=thread)
+        assert other.wait(running)[0].result == "2"
+
+    stop()
+    window.others += 1  # it reckons with the number of its next cell
+    defining = window.debug(4, 8, stop=False)
+    assert kernel.wait(defining)[0].status == "ok"
+    lab.forget()
+    running = window.debug(9, 13, stop=False)
+    thread, found, line = window.look(2)
+    assert lab.wait_event("stopped")["body"]["threadId"] == thread
+    assert (found, line) == (str(window.script), 12)
+    stop(child)  # while a cell of the Window has the process's names
+    window.set_breakpoints()
+    window.dap.do("continue", threadId=thread)
+    assert kernel.wait(running)[0].result == "15"
+    stop()
     lab.do("disconnect")
 
 

@@ -7,7 +7,8 @@ import contextlib
 from collections.abc import Iterator
 from typing import Any
 
-from ipyext_patches.cell_files import path_of
+from ipyext_patches.cell_files import given_name
+from ipyext_patches.cell_names import CellNames
 from ipyext_patches.ledger import Change, Ledger, SetAttribute, Wrap
 from ipyext_patches.ports import Hooks
 from ipyext_patches.spec import Patch, function
@@ -16,9 +17,10 @@ from ipyext_patches.targets.tracing import untraced
 NAMES = Patch(
     id="cells.names",
     target="IPython.core.compilerop.CachingCompiler.get_code_name",
-    what="While the debugger is on, writes each cell to the file that it is compiled as; on "
-    "ipykernel 5, gives cells such names.",
-    why="A DAP client opens the file of a frame; JupyterLab finds the cell by that name.",
+    what="Cells have the names of files, on ipykernel 5 as well, and only those of VS Code's "
+    "Interactive Window have its own; while the debugger is on, each is written to its file.",
+    why="A DAP client opens the file of a frame; JupyterLab finds the cell by that name. The "
+    "Window renames everybody's cells.",
     upstream="ipykernel/compiler.py XCachingCompiler (6.0 on)",
     shape=function("raw_code"),
 )
@@ -42,17 +44,19 @@ PROFILED = Patch(
 _TIMED = ("<timed exec>", "<timed eval>", "<magic-timeit>")
 
 
-def changes(ledger: Ledger, hooks: Hooks, main: Any, lane: int) -> Iterator[Change]:
+def changes(
+    ledger: Ledger, hooks: Hooks, main: Any, lane: int, names: CellNames
+) -> Iterator[Change]:
     """Name cells after their text, and write them out while the debugger is on."""
     compiler = type(main.compile)
 
     def get_code_name(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
         code = args[0] if args else kwargs["raw_code"]
-        if lane == 5 and isinstance(code, str):
-            name: Any = path_of(code)
-        else:
-            name = wrapped(*args, **kwargs)
+        name: Any = wrapped(*args, **kwargs)
         if isinstance(code, str):
+            ours = names.of(code)
+            if lane == 5 or name == given_name():
+                name = ours
             hooks.compiling(code)
         return name
 
@@ -62,10 +66,10 @@ def changes(ledger: Ledger, hooks: Hooks, main: Any, lane: int) -> Iterator[Chan
             before, body = _body(cell)
             if before:
                 with untraced():  # somebody may step from one statement to the next
-                    bodies = [path_of(body), path_of(body + "\n")]  # IPython ends it with one
+                    bodies = [names.of(body), names.of(body + "\n")]  # IPython ends it with one
                     if filename in (*_TIMED, *bodies):
                         ast.increment_lineno(source, before)
-                        filename = path_of(cell)
+                        filename = names.of(cell)
         return super(compiler, instance).__call__(source, filename, *rest, **options)
 
     own = vars(compiler).get("__call__")
@@ -77,10 +81,10 @@ def changes(ledger: Ledger, hooks: Hooks, main: Any, lane: int) -> Iterator[Chan
         call = call_own
     yield Wrap(NAMES, compiler, "get_code_name", get_code_name, ledger.switch)
     yield SetAttribute(TIMED, compiler, "__call__", call)
-    yield from _profiled(ledger, hooks)
+    yield from _profiled(ledger, hooks, names)
 
 
-def _profiled(ledger: Ledger, hooks: Hooks) -> Iterator[Change]:
+def _profiled(ledger: Ledger, hooks: Hooks, names: CellNames) -> Iterator[Change]:
     from IPython.core.magics.execution import ExecutionMagics
 
     def run(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
@@ -92,7 +96,7 @@ def _profiled(ledger: Ledger, hooks: Hooks) -> Iterator[Change]:
                 tree = ast.parse(code)
                 # It begins with the arguments of the magic, or their line was left out as empty.
                 ast.increment_lineno(tree, before + _lines(body) - _lines(code))
-                code = compile(tree, path_of(cell), "exec")
+                code = compile(tree, names.of(cell), "exec")
         return wrapped(code, *others, **kwargs)
 
     yield Wrap(PROFILED, ExecutionMagics, "_run_with_profiler", run, ledger.switch)

@@ -129,13 +129,78 @@ def test_connections_with_processes(
     assert found.answer is expected
 
 
+@pytest.mark.parametrize(
+    ("them", "expected"),
+    [("HOST\\ann", Answer.ACCEPTED), ("HOST\\bob", Answer.REFUSED), ("CORP\\ann", Answer.REFUSED)],
+)
+def test_users_of_windows(them: str, expected: Answer) -> None:
+    """A name is one of its domain."""
+    names = {os.getpid(): "HOST\\ann", 77: them}
+    found = peers.in_connections(
+        PEER, OURS, connections=lambda: [*NOISE, THEIR_SIDE], owner=names.__getitem__
+    )
+    assert found.answer is expected
+
+
+@pytest.mark.parametrize(
+    "error", [psutil.AccessDenied(77), psutil.NoSuchProcess(77), psutil.ZombieProcess(77)]
+)
+def test_a_user_whose_name_cannot_be_asked_for(error: Exception) -> None:
+    """Windows lets not everybody ask for the user of services; or the process has just ended."""
+
+    def owner(pid: int) -> str:
+        raise error
+
+    found = peers.in_connections(PEER, OURS, connections=lambda: [THEIR_SIDE], owner=owner)
+    assert found.answer is Answer.UNKNOWN
+    assert "process 77" in found.reason
+
+
+def test_a_table_that_only_root_may_read() -> None:
+    """As psutil.net_connections of macOS."""
+
+    def connections() -> Any:
+        raise psutil.AccessDenied(os.getpid())
+
+    def look(theirs: End, ours: End) -> Verdict:
+        return peers.in_connections(theirs, ours, connections=connections)
+
+    found = peers.check(("127.0.0.1", 5678), ("127.0.0.1", 45675), look=look)
+    assert found.answer is Answer.UNKNOWN
+    assert "AccessDenied" in found.reason
+
+
+@pytest.mark.parametrize(
+    ("platform", "look"),
+    [
+        ("linux", peers.in_tables),
+        ("win32", peers.in_connections),
+        ("darwin", peers.in_processes),
+        ("freebsd14", peers.in_processes),
+    ],
+)
+def test_how_each_platform_looks(monkeypatch: pytest.MonkeyPatch, platform: str, look: Any) -> None:
+    seen: list[tuple[End, End]] = []
+
+    def looked(theirs: End, ours: End) -> Verdict:
+        seen.append((theirs, ours))
+        return Verdict(Answer.ACCEPTED, "")
+
+    monkeypatch.setattr(peers, look.__name__, looked)
+    monkeypatch.setattr(sys, "platform", platform)
+    assert peers.check(("::ffff:127.0.0.1", 5678, 0, 0), ("127.0.0.1", 45675)).answer
+    assert seen == [(PEER, OURS)]
+
+
 class Process:
-    def __init__(self, uid: int, held: Any) -> None:
+    def __init__(self, uid: int | Exception, held: Any) -> None:
         self.pid = 77
         self._uid = uid
         self._held = held
 
     def uids(self) -> Any:
+        if isinstance(self._uid, Exception):
+            raise self._uid
         return SimpleNamespace(real=self._uid)
 
     def net_connections(self, kind: str) -> Any:
@@ -143,6 +208,19 @@ class Process:
         if isinstance(self._held, Exception):
             raise self._held
         return self._held
+
+
+class Former(Process):
+    """As of psutil 5."""
+
+    net_connections: Any = None
+
+    def connections(self, kind: str) -> Any:
+        assert kind == "tcp"
+        return self._held
+
+
+MAPPED_SIDE = _connection(("::ffff:127.0.0.1", 45675), ("::ffff:127.0.0.1", 5678), 77)
 
 
 @pytest.mark.parametrize(
@@ -153,6 +231,13 @@ class Process:
         ([Process(1000, psutil.AccessDenied(77))], Answer.UNKNOWN),
         ([Process(1000, psutil.NoSuchProcess(77))], Answer.REFUSED),
         ([Process(1000, psutil.AccessDenied(77)), Process(1000, [THEIR_SIDE])], Answer.ACCEPTED),
+        ([Process(psutil.ZombieProcess(77), []), Process(1000, [])], Answer.REFUSED),
+        ([Process(1000, psutil.ZombieProcess(77))], Answer.REFUSED),
+        ([Process(psutil.AccessDenied(77), [THEIR_SIDE])], Answer.UNKNOWN),
+        ([Process(1000, OSError(22, "proc_pidinfo"))], Answer.UNKNOWN),
+        ([Process(1000, [MAPPED_SIDE])], Answer.ACCEPTED),
+        ([Former(1000, [THEIR_SIDE])], Answer.ACCEPTED),
+        ([], Answer.REFUSED),
     ],
 )
 def test_processes_of_our_user(processes: list[Process], expected: Answer) -> None:
@@ -246,6 +331,20 @@ def test_one_that_has_hung_up(listening: socket.socket) -> None:
         assert conn.recv(2) == b"x"
         assert conn.recv(1) == b""  # its end is there, so is its row
         assert peers.check(ours, theirs).answer is Answer.UNKNOWN
+
+
+@pytest.mark.parametrize("way", ["tables", "processes"])
+def test_a_process_of_none_of_our_users(listening: socket.socket, way: str) -> None:
+    """A real connection, looked at as by a kernel of somebody else."""
+    another = os.geteuid() + 4711
+    look = peers.in_tables if way == "tables" and sys.platform == "linux" else peers.in_processes
+    with closing(socket.socket(listening.family)) as client:
+        client.connect(listening.getsockname()[:2])
+        conn, ours, theirs = _accepted(listening)
+        with closing(conn):
+            found = look(end(theirs), end(ours), our_uid=another)
+    assert found.answer is not Answer.ACCEPTED
+    assert look is peers.in_processes or found.answer is Answer.REFUSED
 
 
 STRANGER = """

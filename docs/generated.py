@@ -9,13 +9,15 @@ from __future__ import annotations
 import re
 import runpy
 import sys
+import textwrap
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from ipyext.cli import parser
 from ipyext.config import IPyExt
-from ipyext.magics.arguments import ACTIONS
-from ipyext.magics.debugctl_arguments import overview
+from ipyext.magics.actions import Action, Declared
+from ipyext.magics.arguments import CELL, CELL_USAGE, SUBSHELL
+from ipyext.magics.debugctl_arguments import DEBUGCTL
 from ipyext_patches import CHECKED, PYTHON
 
 ROOT = Path(__file__).parent.parent
@@ -39,16 +41,36 @@ def settings() -> Iterator[str]:
         yield row(f"`{name}`", f"`{trait.default()!r}`", kind, trait.help)
 
 
+def described(usage: str, action: Action) -> Iterator[str]:
+    """An entry of a definition list."""
+    options = [
+        f"`{name}`: {text[0].lower()}{text[1:]}"
+        for name, text in action.arguments()
+        if name.startswith("--") and f"`{name}`" not in action.sentences
+    ]
+    yield f"`{usage}`"
+    yield ": " + " ".join([action.sentences, *options])
+    if action.example:
+        yield ""
+        yield from textwrap.indent(f"```text\n{action.example}\n```", "  ").splitlines()
+    yield ""
+
+
+def actions(magic: Declared) -> Iterator[str]:
+    yield f"`{magic.name}`"
+    yield f": The same as `{magic.usage(magic.default)}`."
+    yield ""
+    for name, action in magic.actions.items():
+        yield from described(magic.usage(name), action)
+
+
 def subshell() -> Iterator[str]:
-    yield "```text"
-    yield from (f"%subshell {usage}" for usage in ACTIONS.values())
-    yield "```"
+    yield from actions(SUBSHELL)
+    yield from described(CELL_USAGE, CELL)
 
 
 def debugctl() -> Iterator[str]:
-    yield "```text"
-    yield from overview().splitlines()
-    yield "```"
+    yield from actions(DEBUGCTL)
 
 
 def commands() -> Iterator[str]:

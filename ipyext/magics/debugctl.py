@@ -16,7 +16,8 @@ from ipyext.debug.breakpoints import FILTERS
 from ipyext.debug.client import Debugger
 from ipyext.debug.views import Client, Stop
 from ipyext.errors import IpyextError
-from ipyext.magics.debugctl_arguments import ACTIONS, parse_line
+from ipyext.magics.actions import documented
+from ipyext.magics.debugctl_arguments import ACTIONS, DEBUGCTL
 from ipyext.magics.debugctl_views import show, show_stop, show_texts
 from ipyext.magics.tables import first_line, show_table
 from ipyext.shells import view
@@ -38,27 +39,9 @@ class DebugctlMagics(Magics):
 
     @no_var_expand
     @line_magic("debugctl")  # type: ignore[arg-type]
+    @documented(DEBUGCTL.overview())
     def debugctl(self, line: str) -> None:
-        """The debugger of this kernel, also while main runs or is stopped.
-
-        %debugctl                           how things are
-        %debugctl start, stop               debug, and leave
-        %debugctl break PLACE [if CONDITION] [hits N] [log MESSAGE]
-                                            PLACE: FILE:LINE, In[N]:LINE, or a function
-        %debugctl breakpoints, clear N|PLACE|--all
-        %debugctl pause [THREAD]            stop a thread that runs, main if left out
-        %debugctl where, next, step, finish, continue, locals [THREAD]
-        %debugctl eval EXPRESSION           where the latest thread has stopped
-        %debugctl exceptions raised|uncaught|userUnhandled|none
-        %debugctl threads, clients
-        %debugctl stacks [SHELL]            what every shell does now; needs no debugger
-        %debugctl listen [HOST:]PORT        open a port for VS Code and other editors; unlisten
-        %debugctl config stop=all|thread    what a breakpoint stops
-
-        A cell that holds only such lines is answered at once, also while main is busy. THREAD is
-        a shell, such as main, or the number of a thread. %debugctl ACTION --help says more.
-        """
-        name, arguments = parse_line(line)
+        name, arguments = DEBUGCTL.parse(line)
         if arguments.help:
             print(arguments.help, end="")  # noqa: T201
             return

@@ -2,37 +2,18 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from argparse import Namespace
-from collections.abc import Callable
-from typing import Any, NamedTuple
 
 from IPython.core.error import UsageError
-from IPython.core.magic_arguments import argument, magic_arguments, parse_argstring
+from IPython.core.magic_arguments import argument, magic_arguments
 
 from ipyext.debug.breakpoints import FILTERS
+from ipyext.magics.actions import Action, Declared
 
 _THREAD = "A shell (main, the name or id of a child) or a thread; the one that stopped last."
-
-
-class Action(NamedTuple):
-    """A sub-command.
-
-    Attributes:
-        usage: how it is written, after its name.
-        help: what it does.
-        kind: a function with the magic_arguments; None for those that take the line as it is.
-    """
-
-    usage: str
-    help: str
-    kind: Any | None
-
-
-@magic_arguments()
-def _nothing(line: str) -> None:
-    """No arguments."""
+BREAK = "PLACE [if CONDITION] [hits N] [log MESSAGE]"
+_HITS = re.compile(r"\s*hits\s+(?P<hits>(?:==|>=|<=|>|<|%)?\s*\d+)\s*(?=\Z|log\s)")
 
 
 @magic_arguments()
@@ -93,126 +74,6 @@ def _config(line: str) -> None:
     """A setting."""
 
 
-BREAK = "PLACE [if CONDITION] [hits N] [log MESSAGE]"
-ACTIONS = {
-    "status": Action("", "the debugger, its clients, and what is stopped", _nothing),
-    "start": Action("", "start debugging", _nothing),
-    "stop": Action("", "leave: breakpoints of this client go", _nothing),
-    "listen": Action("[HOST:]PORT [--force]", "open a port for VS Code and other editors", _listen),
-    "unlisten": Action("", "close that port", _nothing),
-    "clients": Action("", "who debugs", _nothing),
-    "threads": Action("", "the threads, and which are stopped", _nothing),
-    "where": Action("[THREAD]", "where a stopped thread is", _thread),
-    "pause": Action("[THREAD]", "stop a thread that runs; without a name main", _pause),
-    "continue": Action("[THREAD|--all]", "let a stopped thread go on", _continue),
-    "next": Action("[THREAD]", "run to the next line, over calls", _thread),
-    "step": Action("[THREAD]", "run to the next line, into calls", _thread),
-    "finish": Action("[THREAD]", "run until the function returns", _thread),
-    "break": Action(BREAK, "stop at FILE:LINE, In[N]:LINE, or a function", None),
-    "breakpoints": Action("", "the breakpoints of this client", _nothing),
-    "clear": Action("N|PLACE|--all", "remove breakpoints", _clear),
-    "exceptions": Action("[raised|uncaught|userUnhandled|none...]", "stop at these", _exceptions),
-    "locals": Action("[THREAD] [--frame N]", "local variables of a stopped thread", _locals),
-    "eval": Action("EXPRESSION", "evaluate where the latest thread has stopped", None),
-    "stacks": Action("[SHELL]", "what every shell does now; needs no debugger", _stacks),
-    "config": Action("[stop=all|thread]", "what a breakpoint stops", _config),
-}
-_BREAK_HELP = f"""%debugctl break {BREAK}
-
-PLACE is one of
-  FILE:LINE        a line of a file, such as model.py:12
-  In[N]:LINE       a line of main's cell N; NAME/In[N]:LINE of a cell of subshell NAME
-  FUNCTION         the name of a function
-
-if CONDITION     stop only where this expression is true
-hits N           stop at the N-th time only; also >= N, > N, < N, <= N, % N (every N-th time)
-log MESSAGE      print MESSAGE, with {{expressions}} filled in, instead of stopping
-
-  %debugctl break In[3]:5 if total > 100
-  %debugctl break model.py:12 hits % 10 log total is {{total}}
-"""
-_EVAL_HELP = """%debugctl eval EXPRESSION
-
-Evaluates where the latest thread has stopped; with the variables of main if none is stopped.
-"""
-_HITS = re.compile(r"\s*hits\s+(?P<hits>(?:==|>=|<=|>|<|%)?\s*\d+)\s*(?=\Z|log\s)")
-
-
-def help_of(name: str) -> str:
-    """What ``%debugctl NAME --help`` says."""
-    if name == "break":
-        return _BREAK_HELP
-    if name == "eval":
-        return _EVAL_HELP
-    action = ACTIONS[name]
-    lines = [
-        f"%debugctl {name} {action.usage}".rstrip(),
-        "",
-        f"{action.help[0].upper()}{action.help[1:]}.",
-        "",
-    ]
-    parser: Any = action.kind.parser  # type: ignore[union-attr]
-    for one in parser._actions:  # noqa: SLF001  # argparse has no public way to list them
-        shown = ", ".join(one.option_strings) or one.metavar or one.dest
-        lines.append(f"  {shown:16} {one.help}")
-    return "\n".join(lines).rstrip() + "\n"
-
-
-def overview() -> str:
-    """What ``%debugctl --help`` says."""
-    lines = [
-        "%debugctl ACTION: the debugger of this kernel, also while main runs or is stopped.",
-        "",
-    ]
-    for name, action in ACTIONS.items():
-        lines += [f"  {name} {action.usage}".rstrip(), f"      {action.help}"]
-    lines += [
-        "",
-        "%debugctl ACTION --help says more. THREAD is a shell, such as main, or a number.",
-    ]
-    return "\n".join(lines) + "\n"
-
-
-def parse_line(line: str) -> tuple[str, Namespace]:
-    """The sub-command and its arguments; ``help`` in them is what to print instead.
-
-    Raises:
-        UsageError: it does not fit; the message says what would.
-    """
-    name, _, rest = line.strip().partition(" ")
-    rest = rest.strip()
-    if name in ("--help", "-h", "help"):
-        return "help", Namespace(help=overview())
-    name = name or "status"
-    action = ACTIONS.get(name)
-    if action is None:
-        near = difflib.get_close_matches(name, ACTIONS, 1)
-        hint = f"Did you mean '{near[0]}'? " if near else ""
-        raise UsageError(
-            f"%debugctl has no action {name!r}. {hint}"
-            f"Actions: {', '.join(ACTIONS)}. See %debugctl --help"
-        )
-    if rest in ("--help", "-h"):
-        return name, Namespace(help=help_of(name))
-    usage = f"Usage: %debugctl {name} {action.usage}".rstrip()
-    if action.kind is None:
-        return name, _RAW[name](rest, usage)
-    comment = re.search(r"(?:^|\s)#", rest)
-    try:
-        found = parse_argstring(action.kind, rest if comment is None else rest[: comment.start()])
-    except (UsageError, ValueError) as error:  # ValueError: an unfinished quotation
-        raise UsageError(f"%debugctl {line.strip()}: {error}. {usage}") from None
-    assert isinstance(found, Namespace)
-    if name == "clear" and bool(found.which) == found.all:
-        raise UsageError(usage)
-    found.help = None
-    if name == "listen":
-        found.host, found.port = parse_address(found.address)
-    if name == "config":
-        found.stop = _setting(found.setting, usage)
-    return name, found
-
-
 def parse_address(text: str) -> tuple[str, int]:
     """``PORT``, ``HOST:PORT`` or ``[HOST]:PORT``.
 
@@ -227,20 +88,28 @@ def parse_address(text: str) -> tuple[str, int]:
     return host.strip("[]") or "127.0.0.1", int(port)
 
 
-def _setting(text: str | None, usage: str) -> str | None:
-    if text is None:
-        return None
-    name, _, value = text.partition("=")
-    if name != "stop" or value not in ("all", "thread"):
+def _address(arguments: Namespace, usage: str) -> None:
+    arguments.host, arguments.port = parse_address(arguments.address)
+
+
+def _one_or_all(arguments: Namespace, usage: str) -> None:
+    if bool(arguments.which) == arguments.all:
+        raise UsageError(usage)
+
+
+def _setting(arguments: Namespace, usage: str) -> None:
+    text = arguments.setting
+    name, _, value = (text or "").partition("=")
+    if text is not None and (name != "stop" or value not in ("all", "thread")):
         raise UsageError(f"{text!r} is no setting. {usage}")
-    return value
+    arguments.stop = value or None
 
 
 def parse_break(rest: str, usage: str = f"Usage: %debugctl break {BREAK}") -> Namespace:
     """What follows ``%debugctl break``.
 
     Raises:
-        UsageError: see `parse_line`.
+        UsageError: it does not fit; the message says what would.
     """
     found = re.match(r"""("(?P<quoted>[^"]+)"(?P<more>:\d+)?|(?P<plain>\S+))\s*""", rest)
     if found is None:
@@ -256,7 +125,7 @@ def parse_break(rest: str, usage: str = f"Usage: %debugctl break {BREAK}") -> Na
         log, tail = tail[3:].strip(), ""
     if tail:
         raise UsageError(f"{tail!r} is not understood. {usage}. See %debugctl break --help")
-    return Namespace(help=None, place=place, condition=condition, hits=hits, log=log)
+    return Namespace(place=place, condition=condition, hits=hits, log=log)
 
 
 def _condition(text: str, usage: str) -> tuple[str | None, str]:
@@ -279,7 +148,91 @@ def _condition(text: str, usage: str) -> tuple[str | None, str]:
 def _eval(rest: str, usage: str) -> Namespace:
     if not rest:
         raise UsageError(usage)
-    return Namespace(help=None, expression=rest)
+    return Namespace(expression=rest)
 
 
-_RAW: dict[str, Callable[[str, str], Namespace]] = {"break": parse_break, "eval": _eval}
+_BREAK_EXAMPLE = """\
+PLACE is one of
+  FILE:LINE        a line of a file, such as model.py:12
+  In[N]:LINE       a line of main's cell N; NAME/In[N]:LINE of a cell of subshell NAME
+  FUNCTION         the name of a function
+
+if CONDITION     stop only where this expression is true
+hits N           stop at the N-th time only; also >= N, > N, < N, <= N, % N (every N-th time)
+log MESSAGE      print MESSAGE, with {expressions} filled in, instead of stopping
+
+  %debugctl break In[3]:5 if total > 100
+  %debugctl break model.py:12 hits % 10 log total is {total}"""
+ACTIONS = {
+    "status": Action(
+        "", "how things are: the debugger, its clients, what is stopped, which port is open"
+    ),
+    "start": Action("", "start debugging"),
+    "stop": Action(
+        "",
+        "leave: the breakpoints of this client go",
+        more="Others go on, and after the last one nothing is traced.",
+    ),
+    "break": Action(
+        BREAK,
+        "stop at FILE:LINE, In[N]:LINE, or a function",
+        more="What `log` prints appears under the cell that set such a breakpoint last.",
+        example=_BREAK_EXAMPLE,
+        raw=parse_break,
+    ),
+    "breakpoints": Action("", "the breakpoints of this client"),
+    "clear": Action("N|PLACE|--all", "remove breakpoints", _clear, check=_one_or_all),
+    "exceptions": Action(
+        "[raised|uncaught|userUnhandled|none...]", "stop at these exceptions", _exceptions
+    ),
+    "pause": Action("[THREAD]", "stop a thread that runs; without a name, main", _pause),
+    "where": Action(
+        "[THREAD]", "where a stopped thread is: the source around it, and its stack", _thread
+    ),
+    "next": Action("[THREAD]", "run to the next line, over calls", _thread),
+    "step": Action("[THREAD]", "run to the next line, into calls", _thread),
+    "finish": Action("[THREAD]", "run until the function returns", _thread),
+    "continue": Action("[THREAD|--all]", "let a stopped thread go on", _continue),
+    "locals": Action("[THREAD] [--frame N]", "local variables of a stopped thread", _locals),
+    "eval": Action(
+        "EXPRESSION",
+        "evaluate, or execute a statement, where the latest thread has stopped",
+        more="If none is stopped, with the variables of main.",
+        raw=_eval,
+    ),
+    "threads": Action("", "the threads that run people's code, and which are stopped"),
+    "clients": Action("", "everybody who debugs"),
+    "stacks": Action(
+        "[SHELL]",
+        "what every shell does now, by line",
+        _stacks,
+        "It needs no debugger, and stops nobody.",
+    ),
+    "listen": Action(
+        "[[HOST:]PORT] [--force]",
+        "open a port for VS Code and other editors",
+        _listen,
+        "It prints what to paste into VS Code, PyCharm, nvim-dap and Emacs. Only processes of the "
+        "same user on the same machine come in. With `--force` everybody who can reach the "
+        "address does, and can run code in this kernel; an SSH tunnel to a loopback port is the "
+        "better way.",
+        check=_address,
+    ),
+    "unlisten": Action("", "close that port"),
+    "config": Action(
+        "[stop=all|thread]",
+        "what a breakpoint stops: all threads, or the one that came by",
+        _config,
+        "The setting `debug_stop` is the same.",
+        check=_setting,
+    ),
+}
+DEBUGCTL = Declared(
+    "%debugctl",
+    "The debugger of this kernel, also while main runs or is stopped.",
+    ACTIONS,
+    "status",
+    "A cell that holds only such lines is answered at once, also while main is busy. THREAD is\n"
+    "a shell (main, the name or id of a subshell) or the number of a thread; without one, the\n"
+    "thread that stopped last is meant.\n",
+)

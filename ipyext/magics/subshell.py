@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -10,7 +9,8 @@ from IPython.core.error import UsageError
 from IPython.core.magic import Magics, cell_magic, line_magic, magics_class, no_var_expand
 
 from ipyext.errors import IpyextError, JobNotDoneError
-from ipyext.magics.arguments import ACTIONS, cell_arguments, parse, parse_line
+from ipyext.magics.actions import documented
+from ipyext.magics.arguments import ACTIONS, CELL, CELL_USAGE, SUBSHELL, parse
 from ipyext.magics.tables import duration, first_line, show_table
 from ipyext.shells import view
 from ipyext.shells.engine import Engine
@@ -27,47 +27,24 @@ class SubshellMagics(Magics):
 
     @no_var_expand
     @line_magic("subshell")  # type: ignore[arg-type]
+    @documented(SUBSHELL.overview())
     def subshell(self, line: str) -> None:
-        """Subshells: run cells side by side in one kernel.
-
-        %subshell                      table of all shells: state, what runs, queue, cells run
-        %subshell create [NAME]        create a subshell
-        %subshell delete NAME|ID...    delete subshells at once, running or not (--all: every one)
-        %subshell rename NAME|ID NEW   give a subshell another name
-        %subshell interrupt [NAME|ID]  KeyboardInterrupt there; without a name as the stop button
-        %subshell info [NAME|ID]       everything about one subshell
-        %subshell history [NAME|ID]    its inputs; without a name those of this shell
-        %subshell jobs                 cells detached with %%subshell --detach
-        %subshell patches              what ipyext changed in this kernel, and why
-
-        A cell that holds only such lines is answered at once, also while main is busy.
-
-        %%subshell [NAME] [--detach] [--job VAR] [--main-when-idle]
-
-        Runs the cell in the subshell NAME, created on demand, or in a fresh one that goes when
-        the cell ends; also while main is busy. With --detach it returns at once with a job:
-        job.result(), job.status, job.cancel(); --job VAR assigns it to a variable as well. With
-        --main-when-idle the code runs on the main thread, as soon as that is free.
-        """
-        arguments = parse_line(line)
+        name, arguments = SUBSHELL.parse(line)
         if arguments.help:
-            print(inspect.getdoc(self.subshell))  # noqa: T201
+            print(arguments.help, end="")  # noqa: T201
             return
         try:
-            getattr(self, f"_{arguments.action}")(arguments)
+            getattr(self, f"_{name}")(arguments)
         except IpyextError as error:
             raise UsageError(str(error)) from None
 
     @no_var_expand
     @cell_magic("subshell")  # type: ignore[arg-type]
+    @documented(CELL.described(CELL_USAGE))
     def subshell_cell(self, line: str, cell: str) -> Any:
-        """Run the cell in a child subshell: %%subshell [NAME] [--detach] [--job VAR].
-
-        See %subshell? for the rest.
-        """
-        arguments = parse(cell_arguments, line)
+        arguments = parse(line)
         if arguments.help:
-            print(inspect.getdoc(self.subshell))  # noqa: T201
+            print(CELL.described(CELL_USAGE), end="")  # noqa: T201
             return None
         if arguments.job and not arguments.detach:
             raise UsageError("--job goes with --detach: only a detached cell has a job.")
@@ -122,7 +99,7 @@ class SubshellMagics(Magics):
         show_table(("", "name", "state", "runs", "queue", "cells", "id"), rows)
 
     def _create(self, arguments: Any) -> None:
-        shell = self._engine.registry.create(arguments.names[0] if arguments.names else None)
+        shell = self._engine.registry.create(arguments.name)
         name = f"{shell.name} ({shell.id})" if shell.name else str(shell.id)
         print(f"Created subshell {name}.")  # noqa: T201
 
@@ -143,13 +120,12 @@ class SubshellMagics(Magics):
         print(f"Deleted {len(wanted)} subshell{'s' * (len(wanted) != 1)}.")  # noqa: T201
 
     def _rename(self, arguments: Any) -> None:
-        old, new = arguments.names
-        _child(self._engine, old, "renamed").rename(new)
-        print(f"Subshell {old} is now called {new}.")  # noqa: T201
+        _child(self._engine, arguments.name, "renamed").rename(arguments.new)
+        print(f"Subshell {arguments.name} is now called {arguments.new}.")  # noqa: T201
 
     def _interrupt(self, arguments: Any) -> None:
-        if arguments.names:
-            blocked = view.find(self._engine, arguments.names[0]).interrupt()
+        if arguments.name:
+            blocked = view.find(self._engine, arguments.name).interrupt()
         else:
             blocked = self._engine.interrupts.stop_button()
         for child in blocked:
@@ -159,8 +135,8 @@ class SubshellMagics(Magics):
             )
 
     def _wanted(self, arguments: Any) -> view.Subshell:
-        if arguments.names:
-            return view.find(self._engine, arguments.names[0])
+        if arguments.name:
+            return view.find(self._engine, arguments.name)
         return view.current(self._engine)
 
     def _info(self, arguments: Any) -> None:

@@ -5,7 +5,8 @@ The rules, first match first:
 1. `header.subshell_id` names a child: to that child. Unknown or not a string: refused.
 2. Comm messages: by the policy, see `comm_route`.
 3. A cell that starts with ``%%subshell``: to the child that it names, or to a fresh one.
-4. A cell of nothing but ``%subshell`` lines, while main is busy: to the service thread.
+4. A cell of nothing but ``%subshell`` and ``%debugctl`` lines, or of questions about those magics
+   (``%debugctl?``), while main is busy: to the service thread.
 5. Shutdown: on the spot. While main is busy: read-only requests on the spot or to the service
    thread.
 6. Everything else: to main.
@@ -66,7 +67,11 @@ READ_ONLY = frozenset(
 )
 
 _CELL_MAGIC = re.compile(r"\s*%%subshell(?!\S)([^\n]*)\n?", re.ASCII)
-_OUR_LINE = re.compile(r"%(?:subshell|debugctl)(?!\S)", re.ASCII)
+_OUR_LINE = re.compile(
+    r"%(?:subshell|debugctl)(?!\S)"
+    r"|\?{1,2}%%?(?:subshell|debugctl)\Z|%%?(?:subshell|debugctl)\?{1,2}\Z",
+    re.ASCII,
+)
 
 
 def cell_magic_line(code: str) -> str | None:
@@ -84,7 +89,7 @@ def cell_body(code: str) -> str:
 
 
 def only_our_lines(code: str) -> bool:
-    """Whether a cell holds nothing but ``%subshell`` and ``%debugctl`` lines (and comments)."""
+    """Whether a cell holds nothing but lines of our line magics (and comments)."""
     # Line by line: one expression for the whole cell backtracks for ever on some cells.
     found = False
     for line in code.splitlines():

@@ -144,15 +144,15 @@ def test_patches(kernel: Wire) -> None:
     ("line", "hint"),
     [
         ("%subshell lsit", "Did you mean 'list'?"),
-        ("%subshell remove", "Actions: create"),
+        ("%subshell remove", "Actions: list, create"),
         ("%subshell rename one", "rename NAME|ID NEW"),
         ("%subshell delete", "delete NAME|ID...|--all"),
         ("%subshell list extra", "Usage: %subshell list"),
         ("%subshell create a b", "create [NAME]"),
         ("%subshell create main", "'main'"),
         ("%subshell create 1st", "use a letter first"),
-        ("%subshell list --all", "--all goes with"),
-        ("%subshell list --nonsense", "%subshell?"),
+        ("%subshell list --all", "Usage: %subshell list"),
+        ("%subshell list --nonsense", "Usage: %subshell list"),
         ("%subshell delete nobody", "There is no subshell 'nobody'"),
         ("%subshell delete main", "main"),
         ("%subshell info nobody", "There is no subshell 'nobody'"),
@@ -191,22 +191,56 @@ def test_main_can_be_neither_deleted_nor_renamed(kernel: Wire) -> None:
 # -- help and completion ---------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("code", ["%subshell?", "%%subshell?", "?%subshell"])
-def test_help(kernel: Wire, code: str) -> None:
-    (payload,) = kernel.execute(code).content["payload"]
-    text = payload["data"]["text/plain"]
-    assert "--detach" in text
-    assert "%subshell delete NAME" in text or "See %subshell?" in text
+HELP = {
+    "%subshell": ["%subshell delete NAME", "--detach"],
+    "%subshell delete": ["%subshell delete NAME", "--all  "],
+    "%%subshell": ["%%subshell [NAME]", "--detach  "],
+    "%debugctl": ["%debugctl break PLACE", "%debugctl ACTION --help"],
+    "%debugctl break": ["%debugctl break PLACE", "hits N  "],
+}
 
 
+def beside(kernel: Wire, child: str, busy: bool, code: str) -> Answer:
+    """The answer of that cell, while main is busy if so."""
+    running = kernel.begin(LOOP) if busy else None
+    answer = kernel.execute(code)
+    if running is not None:
+        kernel.execute("go.set()", subshell=child)
+        kernel.wait(running)
+    return answer
+
+
+@pytest.mark.parametrize("busy", [False, True])
+@pytest.mark.parametrize("magic", ["%subshell", "%%subshell", "%debugctl"])
+@pytest.mark.parametrize("code", ["{}?", "?{}"])
+def test_help(kernel: Wire, child: str, magic: str, code: str, busy: bool) -> None:
+    answer = beside(kernel, child, busy, code.format(magic))
+    assert answer.status == "ok"
+    (payload,) = answer.content["payload"]
+    for part in HELP[magic]:
+        assert part in payload["data"]["text/plain"]
+
+
+@pytest.mark.parametrize("busy", [False, True])
 @pytest.mark.parametrize(
-    "code", ["%subshell --help", "%subshell -h", "%subshell delete --help", "%%subshell --help\n1"]
+    ("code", "about"),
+    [
+        ("%subshell --help", "%subshell"),
+        ("%subshell -h", "%subshell"),
+        ("%subshell help", "%subshell"),
+        ("%subshell delete --help", "%subshell delete"),
+        ("%subshell help delete", "%subshell delete"),
+        ("%%subshell --help\n1", "%%subshell"),
+        ("%debugctl help", "%debugctl"),
+        ("%debugctl break --help", "%debugctl break"),
+        ("%debugctl help break", "%debugctl break"),
+    ],
 )
-def test_help_as_an_option(kernel: Wire, code: str) -> None:
-    text = kernel.execute(code).text()
-    assert "%subshell delete NAME" in text
-    assert "--detach" in text
-    assert kernel.shells() == []
+def test_help_as_an_option(kernel: Wire, child: str, code: str, about: str, busy: bool) -> None:
+    text = beside(kernel, child, busy, code).text()
+    for part in HELP[about]:
+        assert part in text
+    assert kernel.shells() == [child]
 
 
 def test_comments_beside_the_magics(kernel: Wire, child: str) -> None:

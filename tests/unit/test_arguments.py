@@ -5,39 +5,43 @@ from __future__ import annotations
 import pytest
 from IPython.core.error import UsageError
 
-from ipyext.magics.arguments import ACTIONS, cell_arguments, parse, parse_cell_line, parse_line
+from ipyext.magics.arguments import ACTIONS, SUBSHELL, parse, parse_cell_line
 
 GOOD = [
-    ("", "list", []),
-    ("list", "list", []),
-    ("create", "create", []),
-    ("create worker", "create", ["worker"]),
-    ("delete a", "delete", ["a"]),
-    ("delete a b c", "delete", ["a", "b", "c"]),
-    ("delete --all", "delete", []),
-    ("rename a b", "rename", ["a", "b"]),
-    ("interrupt", "interrupt", []),
-    ("interrupt a", "interrupt", ["a"]),
-    ("info", "info", []),
-    ("info a", "info", ["a"]),
-    ("jobs", "jobs", []),
-    ("patches", "patches", []),
-    ("  list  ", "list", []),
-    ("list # all", "list", []),
-    ("# all", "list", []),
-    ("info a  # it's", "info", ["a"]),
+    ("", "list", {}),
+    ("list", "list", {}),
+    ("create", "create", {"name": None}),
+    ("create worker", "create", {"name": "worker"}),
+    ("delete a", "delete", {"names": ["a"], "all": False}),
+    ("delete a b c", "delete", {"names": ["a", "b", "c"]}),
+    ("delete --all", "delete", {"names": [], "all": True}),
+    ("rename a b", "rename", {"name": "a", "new": "b"}),
+    ("interrupt", "interrupt", {"name": None}),
+    ("interrupt a", "interrupt", {"name": "a"}),
+    ("info", "info", {"name": None}),
+    ("info a", "info", {"name": "a"}),
+    ("history\ta", "history", {"name": "a"}),
+    ("jobs", "jobs", {}),
+    ("patches", "patches", {}),
+    ("  list  ", "list", {}),
+    ("list # all", "list", {}),
+    ("# all", "list", {}),
+    ("info a  # it's", "info", {"name": "a"}),
+    ("info a  # --help", "info", {"name": "a"}),
 ]
 
 
-@pytest.mark.parametrize(("line", "action", "names"), GOOD)
-def test_good_lines(line: str, action: str, names: list[str]) -> None:
-    found = parse_line(line)
-    assert (found.action, found.names) == (action, names)
+@pytest.mark.parametrize(("line", "action", "expected"), GOOD)
+def test_good_lines(line: str, action: str, expected: dict[str, object]) -> None:
+    found, arguments = SUBSHELL.parse(line)
+    assert found == action
+    assert expected.items() <= vars(arguments).items()
+    assert arguments.help is None
 
 
 BAD = [
     ("creat", "Did you mean 'create'?"),
-    ("kill", "Actions: create, list"),
+    ("kill", "Actions: list, create"),
     ("list a", "Usage: %subshell list"),
     ("create a b", "Usage: %subshell create"),
     ("delete", "Usage: %subshell delete"),
@@ -45,37 +49,51 @@ BAD = [
     ("rename a b c", "Usage: %subshell rename"),
     ("interrupt a b", "Usage: %subshell interrupt"),
     ("jobs a", "Usage: %subshell jobs"),
-    ("list --all", "--all goes with %subshell delete only"),
-    ("--nonsense", "%subshell?"),
-    ("delete --nonsense", "%subshell?"),
-    ("delete 'open", "%subshell?"),
+    ("list --all", "Usage: %subshell list"),
+    ("delete a --all", "Usage: %subshell delete NAME|ID...|--all"),
+    ("--nonsense", "See %subshell?"),
+    ("delete --nonsense", "Usage: %subshell delete"),
+    ("delete 'open", "Usage: %subshell delete"),
+    ("help delet", "Did you mean 'delete'?"),
 ]
 
 
 @pytest.mark.parametrize(("line", "part"), BAD)
 def test_bad_lines(line: str, part: str) -> None:
     with pytest.raises(UsageError) as caught:
-        parse_line(line)
+        SUBSHELL.parse(line)
     assert part in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("action", ACTIONS)
-def test_every_action_is_described(action: str) -> None:
-    assert ACTIONS[action].startswith(action)
-
-
-@pytest.mark.parametrize("action", ACTIONS)
-def test_every_action_has_its_method(action: str) -> None:
+def test_every_action_has_help_and_a_method(action: str) -> None:
     from ipyext.magics.subshell import SubshellMagics
 
     assert callable(getattr(SubshellMagics, f"_{action}"))
+    for line in (f"{action} --help", f"{action} -h", f"help {action}", f"--help {action}  # what?"):
+        text = SUBSHELL.parse(line)[1].help
+        assert text == SUBSHELL.help_of(action)
+        assert text.startswith(f"%subshell {action}")
+    assert f"\n%subshell {action} " in SUBSHELL.overview()
+
+
+@pytest.mark.parametrize("line", ["--help", "-h", "help", "help  # what?"])
+def test_help(line: str) -> None:
+    assert SUBSHELL.parse(line)[1].help == SUBSHELL.overview()
+
+
+def test_help_names_what_an_action_takes() -> None:
+    text = SUBSHELL.help_of("delete")
+    assert "\n  NAME|ID " in text
+    assert "\n  --all " in text
+    assert "`" not in SUBSHELL.help_of("create")
 
 
 def test_bad_cell_lines_say_so() -> None:
     for line in ("a b", "--what", "a 'open"):
         with pytest.raises(UsageError) as caught:
-            parse(cell_arguments, line)
+            parse(line)
         assert "%%subshell" in str(caught.value)
         assert "\n" not in str(caught.value)
         assert parse_cell_line(line) is None

@@ -5,14 +5,7 @@ from __future__ import annotations
 import pytest
 from IPython.core.error import UsageError
 
-from ipyext.magics.debugctl_arguments import (
-    ACTIONS,
-    help_of,
-    overview,
-    parse_address,
-    parse_break,
-    parse_line,
-)
+from ipyext.magics.debugctl_arguments import ACTIONS, DEBUGCTL, parse_address, parse_break
 
 GOOD = [
     ("", "status", {}),
@@ -39,7 +32,7 @@ GOOD = [
 
 @pytest.mark.parametrize(("line", "name", "expected"), GOOD)
 def test_good_lines(line: str, name: str, expected: dict[str, object]) -> None:
-    found, arguments = parse_line(line)
+    found, arguments = DEBUGCTL.parse(line)
     assert found == name
     assert expected.items() <= vars(arguments).items()
     assert arguments.help is None
@@ -93,7 +86,7 @@ BAD = [
 @pytest.mark.parametrize(("line", "part"), BAD)
 def test_bad_lines(line: str, part: str) -> None:
     with pytest.raises(UsageError) as caught:
-        parse_line(line)
+        DEBUGCTL.parse(line)
     assert part in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -103,16 +96,20 @@ def test_every_action_has_help_and_a_method(name: str) -> None:
     from ipyext.magics.debugctl import DebugctlMagics
 
     assert callable(getattr(DebugctlMagics, f"_{name}"))
-    found, arguments = parse_line(f"{name} --help")
-    assert found == name
-    assert arguments.help == help_of(name)
-    assert arguments.help.startswith(f"%debugctl {name}")
-    assert f"\n  {name} " in overview() or f"\n  {name}\n" in overview()
+    for line in (f"{name} --help", f"{name} -h", f"help {name}", f"--help {name}"):
+        text = DEBUGCTL.parse(line)[1].help
+        assert text == DEBUGCTL.help_of(name)
+        assert text.startswith(f"%debugctl {name}")
+    assert f"\n%debugctl {name}" in DEBUGCTL.overview()
 
 
 @pytest.mark.parametrize("line", ["--help", "-h", "help"])
 def test_help(line: str) -> None:
-    assert parse_line(line)[1].help == overview()
+    assert DEBUGCTL.parse(line)[1].help == DEBUGCTL.overview()
+
+
+def test_what_is_evaluated_is_taken_as_it_is() -> None:
+    assert DEBUGCTL.parse("eval args --help  # no")[1].expression == "args --help  # no"
 
 
 def test_an_address_without_a_host_is_loopback() -> None:

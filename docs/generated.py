@@ -6,18 +6,21 @@ python docs/generated.py --check    exit status 1 if a page is out of date
 
 from __future__ import annotations
 
+import inspect
 import re
 import runpy
 import sys
 import textwrap
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from ipyext.cli import parser
 from ipyext.config import IPyExt
 from ipyext.magics.actions import Action, Declared
 from ipyext.magics.arguments import CELL, CELL_USAGE, SUBSHELL
 from ipyext.magics.debugctl_arguments import DEBUGCTL
+from ipyext.shells.control import ControlHandlers
 from ipyext_patches import CHECKED, PYTHON
 
 ROOT = Path(__file__).parent.parent
@@ -91,6 +94,51 @@ def commands() -> Iterator[str]:
         yield ""
 
 
+SECTION = re.compile(r"^(Content|Reply):\n((?:[ ]{4}.*\n?)+)", re.M)
+FIELD = re.compile(r"^[ ]{4}(\w+)( \(ours\))?: (.*(?:\n[ ]{8}.*)*)", re.M)
+
+
+class Field(NamedTuple):
+    """A field of a message; `ours` marks an addition to the protocol."""
+
+    name: str
+    ours: bool
+    what: str
+
+
+def described_message(handler: object) -> tuple[str, list[Field], list[Field]]:
+    """What a handler's docstring says: what it does, the fields of the content, of the reply."""
+    text = inspect.getdoc(handler) or ""
+    sections = dict(SECTION.findall(text))
+    content, reply = (
+        [
+            Field(name, bool(ours), " ".join(what.split()).rstrip("."))
+            for name, ours, what in FIELD.findall(sections.get(section, ""))
+        ]
+        for section in ("Content", "Reply")
+    )
+    return " ".join(SECTION.sub("", text).split()), content, reply
+
+
+def control_messages() -> Iterator[tuple[str, tuple[str, list[Field], list[Field]]]]:
+    for name, handler in vars(ControlHandlers).items():
+        if name.endswith("_request"):
+            yield name, described_message(handler)
+
+
+def control() -> Iterator[str]:
+    """What the control channel handles, from the docstrings of the handlers."""
+
+    def cell(fields: list[Field]) -> str:
+        return "; ".join(
+            f"*`{name}`*: {what}" if ours else f"`{name}`: {what}" for name, ours, what in fields
+        )
+
+    yield from table("Request", "", "Content", "Reply")
+    for name, (about, content, reply) in control_messages():
+        yield row(f"`{name}`", about, cell(content), cell(reply))
+
+
 def ranges() -> Iterator[str]:
     """What `ipyext_patches.versions` accepts."""
     yield from table("", "Versions")
@@ -125,6 +173,7 @@ PAGES: dict[str, dict[str, Callable[[], Iterator[str]]]] = {
         "settings": settings,
         "subshell": subshell,
         "debugctl": debugctl,
+        "control": control,
         "commands": commands,
     },
     "compatibility.md": {"ranges": ranges, "lanes": lanes, "others": others},

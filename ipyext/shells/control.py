@@ -1,8 +1,7 @@
 """Subshell requests and interrupts on the control channel.
 
-Source: JEP 91 for create, delete and list; `subshell_id` in the content of an interrupt_request
-is our addition and changes nothing for requests without it. Everything here runs in the control
-thread and waits for nobody.
+Source: JEP 91 for create, delete and list. Everything here runs in the control thread and waits
+for nobody.
 """
 
 from __future__ import annotations
@@ -28,21 +27,19 @@ Handler = Callable[[Any, Any, Any], Any]
 
 
 class ControlHandlers:
-    """Entries for the kernel's `control_handlers`, in its calling convention."""
+    """Entries for the kernel's `control_handlers`, in its calling convention.
+
+    A method whose name ends in `_request` handles the message of that name. Its docstring is what
+    the reference says about it: the fields of its content and of its reply, where ``(ours)`` marks
+    an addition to the protocol, which changes nothing for requests without it.
+    """
 
     def __init__(self, engine: Engine, stock: dict[str, Any]) -> None:
         self._engine = engine
         self._stock_shutdown = stock["shutdown_request"]
-        names = [
-            "create_subshell_request",
-            "delete_subshell_request",
-            "list_subshell_request",
-            "interrupt_request",
-            "shutdown_request",
-            "debug_request",
-        ]
-        if "usage_request" not in stock:  # ipykernel 5
-            names.append("usage_request")
+        names = [name for name in vars(type(self)) if name.endswith("_request")]
+        if "usage_request" in stock:  # not in ipykernel 5
+            names.remove("usage_request")
         self.table = {name: self._entry(getattr(self, name), stock.get(name)) for name in names}
 
     def _entry(self, ours: Handler, stock: Handler | None) -> Handler:
@@ -67,7 +64,14 @@ class ControlHandlers:
         self._send(stream, ident, parent, content)
 
     def create_subshell_request(self, stream: Any, ident: Any, parent: Any) -> None:
-        """Create a child subshell, with `name` from the content if there is one."""
+        """Create a child subshell.
+
+        Content:
+            name (ours): the name it is to have.
+
+        Reply:
+            subshell_id: its id.
+        """
         name = parent["content"].get("name")
 
         def create() -> dict[str, Any]:
@@ -83,9 +87,10 @@ class ControlHandlers:
         return -1 if request is None else self._engine.host.connection_of(request.frames)
 
     def delete_subshell_request(self, stream: Any, ident: Any, parent: Any) -> None:
-        """Delete a child subshell; see `Registry.delete`.
+        """Delete a child subshell at once, running or not. The idle follows the end of an idle one.
 
-        The reply does not wait for the thread. By the idle, that of an idle child has ended.
+        Content:
+            subshell_id: its id.
         """
         subshell_id = parent["content"]["subshell_id"]
         dismissed: list[ChildShell | None] = []
@@ -99,15 +104,23 @@ class ControlHandlers:
             self._engine.registry.settle(child)
 
     def list_subshell_request(self, stream: Any, ident: Any, parent: Any) -> None:
-        """List the ids of the child subshells."""
+        """List the child subshells.
+
+        Reply:
+            subshell_id: a list of their ids, without the parent subshell.
+        """
         engine = self._engine
         self._answer(stream, ident, parent, lambda: {"subshell_id": engine.list_ids()})
 
     def interrupt_request(self, stream: Any, ident: Any, parent: Any) -> None:
-        """Interrupt what the person sees running, or the child that `subshell_id` names.
+        """Interrupt main if main is busy, else every busy child.
 
-        ``blocked`` in the reply lists children that an earlier interrupt has not reached, because
-        they are in native code.
+        Content:
+            subshell_id (ours): interrupt that child and no other.
+
+        Reply:
+            blocked (ours): children that an earlier interrupt has not reached because they are in
+                native code: `subshell_id`, `name`, `seconds` since it. Only if there are some.
         """
         wanted = parent["content"].get("subshell_id")
         engine = self._engine
@@ -122,7 +135,14 @@ class ControlHandlers:
         self._answer(stream, ident, parent, interrupt)
 
     async def shutdown_request(self, stream: Any, ident: Any, parent: Any) -> None:
-        """Shut down as the stock kernel does, and let no child keep the process alive."""
+        """Shut down as the stock kernel does, and let no child keep the process alive.
+
+        Content:
+            restart: whether another kernel will take its place.
+
+        Reply:
+            restart: the same.
+        """
         engine = self._engine
         engine.exit_guard.start()
         engine.debug.quiet()
@@ -138,13 +158,41 @@ class ControlHandlers:
             engine.interrupts.main()
 
     async def debug_request(self, stream: Any, ident: Any, parent: Any) -> None:
-        """Hand a DAP request to the debug router, and its response back whenever that is there."""
+        """A request of the Debug Adapter Protocol; events are `debug_event` on iopub.
+
+        The reply comes whenever the response is there, whatever other requests wait for.
+
+        Content:
+            type: `"request"`.
+            seq: its number.
+            command: what is asked for.
+            arguments: as the protocol has them.
+
+        Reply:
+            type: `"response"`.
+            request_seq: the number of the request.
+            success: whether it was done.
+            command: as in the request.
+            message: why not.
+            body: as the protocol has it.
+        """
         engine = self._engine
         future = engine.debug.jupyter_request(parent["content"], parent, self._connection())
         self._send(stream, ident, parent, await asyncio.wrap_future(future))
 
     def usage_request(self, stream: Any, ident: Any, parent: Any) -> None:
-        """What ipykernel 6 answers: host, process, CPU and memory (bytes, percent)."""
+        """Measure the process and its machine, on ipykernel 5 as later versions do.
+
+        Reply:
+            hostname: of the machine.
+            pid: of the process.
+            kernel_cpu: in percent.
+            kernel_memory: in bytes.
+            cpu_count: of the machine.
+            host_cpu_percent: of the machine, since the last request.
+            host_virtual_memory: of the machine, in bytes: `total`, `available`, `percent`, `used`
+                and others.
+        """
         process = psutil.Process()
         self._send(
             stream,

@@ -1,4 +1,4 @@
-"""Fixtures of the debugger's tests, and what cannot be tested beside some version of ipykernel."""
+"""What the tests here share, and what cannot be tested beside some version of ipykernel."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pytest
 from packaging.version import Version
 
 from tests.dap import JupyterDap
+from tests.kernel.comms import SETUP
 from tests.tcp_dap import TcpDap
 from tests.wire import Wire
 
@@ -57,3 +58,17 @@ def editor(new_editor: Callable[[], TcpDap]) -> TcpDap:
 def where(request: pytest.FixtureRequest, kernel: Wire) -> str | None:
     """The subshell that is tested; None is main."""
     return kernel.create("worker") if request.param == "child" else None
+
+
+@pytest.fixture
+def comms(kernel: Wire, child: str) -> Iterator[str]:
+    """The id of a child, in a kernel with ipywidgets and `new`, which makes comms.
+
+    At the end nothing has come that belongs to no request.
+    """
+    # %config keeps settings for the next load, and a process is used by several tests.
+    reset = "%config IPyExt.comms = 'auto'\n%config IPyExt.comm_targets = {}"
+    assert kernel.execute(SETUP + reset).status == "ok"
+    yield child
+    kernel.pump()
+    assert kernel.stray_output() == []

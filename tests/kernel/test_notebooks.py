@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import nbclient
 import nbformat
 import pytest
+
+from tests.kernel.comms import click, move
+from tests.wire import Wire
 
 NOTEBOOKS = sorted((Path(__file__).parent.parent.parent / "notebooks").glob("*.ipynb"))
 
@@ -57,11 +62,12 @@ EXPECTED: dict[str, dict[str, list[str]]] = {
     },
     "widgets": {
         "controls": ["VBox("],
-        "loop": ["True"],
-        "noticed": ["[15]"],
+        "plot": ["interactive("],
+        "walk": ["stopped after"],
+        "heard": ["[(3.0, 'subshell-ipyext-comms')]"],
+        "picture": ["<Figure"],
         "policy": ["'auto'"],
         "one-target": ["{'jupyter.widget': 'main'}"],
-        "back": ["Deleted 1 subshell."],
     },
     "subshells": {
         "thread": ["'subshell-look'"],
@@ -99,6 +105,63 @@ def this_python(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     return spec.name
 
 
+class Person:
+    """Somebody at the front end, who moves sliders and presses a button while a cell runs.
+
+    It is a client of its own, in a thread of its own: nbclient waits for its cell.
+    """
+
+    def __init__(self, connection: dict[str, Any]) -> None:
+        self._wire = Wire(connection)
+        self._wire.hear()
+        self._thread = ThreadPoolExecutor(1)
+        self._done: Future[None] | None = None
+
+    def run(self, cell: Any, cell_index: int) -> None:
+        """Called when a cell is about to run."""
+        if cell.id == "walk":
+            self._done = self._thread.submit(self._walks)
+
+    def end(self) -> None:
+        self._thread.shutdown()
+        assert self._done is not None
+        self._done.result()
+        self._wire.close()
+
+    def _said(self, name: str) -> Iterator[dict[str, Any]]:
+        """What was published for the cells of the notebook."""
+        return (message["content"] for message in self._wire.stray if message["msg_type"] == name)
+
+    def _model(self, name: str, **state: Any) -> str:
+        """The widget with that state, as the kernel has described it."""
+        (found,) = [
+            content["comm_id"]
+            for content in self._said("comm_open")
+            if content["data"]["state"]["_model_name"] == name
+            and state.items() <= content["data"]["state"].items()
+        ]
+        return str(found)
+
+    def _walks(self) -> None:
+        wire = self._wire
+        wire.pump()
+        bar, step = self._model("IntProgressModel"), self._model("FloatSliderModel")
+        last, stop = self._model("IntSliderModel"), self._model("ButtonModel")
+
+        def steps() -> bool:
+            return any(
+                content["comm_id"] == bar and content["data"]["state"].get("value", 0) >= 20
+                for content in self._said("comm_msg")
+            )
+
+        wire.until(steps, what="steps that the bar shows")
+        wire.wait(move(wire, step, 3.0))
+        (picture,) = wire.wait(move(wire, last, 50))
+        (figure,) = picture.of("display_data")
+        assert "image/png" in figure["data"]
+        wire.wait(click(wire, stop))
+
+
 def text_of(cell: Any) -> str:
     """All text that a cell gave."""
     return "\n".join(
@@ -125,14 +188,24 @@ def test_stripped_and_valid(path: Path) -> None:
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_runs_and_shows_what_it_says(path: Path, this_python: str, tmp_path: Path) -> None:
     notebook = nbformat.read(path, as_version=4)
+    people: list[Person] = []
+
+    def starts(notebook: Any) -> None:
+        if path.stem == "widgets":
+            people.append(Person(json.loads(Path(client.km.connection_file).read_text())))
+            client.on_cell_execute = people[0].run
+
     client = nbclient.NotebookClient(
         notebook,
         kernel_name=this_python,
         timeout=60,
         startup_timeout=60,
         resources={"metadata": {"path": str(tmp_path)}},
+        on_notebook_start=starts,
     )
     client.execute()
+    for person in people:
+        person.end()
     cells = {cell.id: cell for cell in notebook.cells if cell.cell_type == "code"}
     for cell_id, texts in EXPECTED[path.stem].items():
         for text in texts:

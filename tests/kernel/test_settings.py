@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from ipyext.config import IPyExt
 from tests.wire import KernelProcess, Wire
 
 # The thread of the newest child; its end is the end of the child.
@@ -158,21 +159,28 @@ def test_requests_while_main_is_busy(kernel: Wire, child: str, answered: bool) -
         assert before == answered
 
 
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        ("answer_while_busy", "perhaps"),
-        ("comms", "nonsense"),
-        ("comm_targets", 5),
-        ("comm_targets", {"jupyter.widget": "nonsense"}),
-        ("max_subshells", -1),
-        ("max_subshells", "many"),
-        ("max_subshells", 1.5),
-        ("cull_idle_subshells", -0.5),
-        ("cull_idle_subshells", "a while"),
-        ("debug_stop", "everything"),
-    ],
-)
+WRONG = [
+    ("answer_while_busy", "perhaps"),
+    ("comms", "nonsense"),
+    ("comm_targets", 5),
+    ("comm_targets", {"jupyter.widget": "nonsense"}),
+    ("max_subshells", -1),
+    ("max_subshells", "many"),
+    ("max_subshells", 1.5),
+    ("cull_idle_subshells", -0.5),
+    ("cull_idle_subshells", "a while"),
+    ("cull_orphaned_subshells", -0.5),
+    ("cull_orphaned_subshells", None),
+    ("debug_stop", "everything"),
+]
+SETTINGS = IPyExt.class_trait_names(config=True)
+
+
+def test_each_setting_has_a_wrong_value() -> None:
+    assert {name for name, _ in WRONG} == set(SETTINGS)
+
+
+@pytest.mark.parametrize(("name", "value"), WRONG)
 def test_wrong_values_are_refused(kernel: Wire, name: str, value: object) -> None:
     before = kernel.execute(f"%config IPyExt.{name}").result
     answer = kernel.execute(f"%config IPyExt.{name} = {value!r}")
@@ -249,6 +257,7 @@ def test_settings_from_the_command_line(start_kernel: Callable[..., KernelProces
 
 
 def test_settings_show_their_help(kernel: Wire) -> None:
-    text = kernel.execute("%config IPyExt").text()
-    for name in ("answer_while_busy", "comms", "comm_targets", "max_subshells"):
+    text = " ".join(kernel.execute("%config IPyExt").text().split())
+    for name in SETTINGS:
         assert f"IPyExt.{name}" in text
+        assert " ".join(IPyExt.class_traits()[name].help.split()) in text

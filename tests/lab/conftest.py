@@ -71,8 +71,22 @@ def server() -> Iterator[Server]:
 
 @pytest.fixture(scope="session")
 def base_url(server: Server) -> str:
-    """What addresses on a page start with."""
+    """In place of the one of pytest-base-url, about which pytest warns."""
     return server.url
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[..., Server]]:
+    """Starts servers of the test's own."""
+    started: list[Server] = []
+
+    def start(*install: str, **environment: str) -> Server:
+        started.append(Server(install, environment))
+        return started[-1]
+
+    yield start
+    for server in started:
+        server.close()
 
 
 @pytest.fixture(autouse=True)
@@ -89,14 +103,16 @@ def notebook(server: Server, new_context: Callable[..., Any], request: Any) -> O
     It is that of the test, with a kernel of its own; without cells, it is opened once more.
     """
 
-    def open_notebook(*cells: str, kernel: str = LIVE, notebook_7: bool = False) -> Notebook:
+    def open_notebook(
+        *cells: str, kernel: str = LIVE, notebook_7: bool = False, on: Server = server
+    ) -> Notebook:
         name = f"{request.node.originalname}.ipynb"
         if cells:
-            server.write(name, list(cells), kernel)
+            on.write(name, list(cells), kernel)
         page = new_context().new_page()
         page.set_default_timeout(PATIENCE)
-        workspace = f"/lab/workspaces/{uuid.uuid4().hex}/tree"
-        return Notebook(page, f"/notebooks/{name}" if notebook_7 else f"{workspace}/{name}")
+        frame = "notebooks" if notebook_7 else f"lab/workspaces/{uuid.uuid4().hex}/tree"
+        return Notebook(page, f"{on.url}/{frame}/{name}")
 
     return open_notebook
 

@@ -107,6 +107,7 @@ class Notebook(Application):
     def __init__(self, page: Page, address: str) -> None:
         super().__init__(page)
         self.panel = page.locator(".jp-NotebookPanel")
+        self.bug = self.panel.locator(".jp-DebuggerBugButton")
         page.goto(address)
         self.ready()
 
@@ -190,6 +191,7 @@ class Debugger:
 
     def __init__(self, page: Page, panel: Locator) -> None:
         self._page = page
+        self._panel = panel
         self._bug = panel.locator(".jp-DebuggerBugButton")
         self._bar = page.locator("#jp-debugger-sidebar")
         self.frames = self._bar.locator(".jp-DebuggerCallstackFrame")
@@ -198,6 +200,8 @@ class Debugger:
         expect(self._bug).to_have_attribute("aria-disabled", "false")
         if self._bug.get_attribute("aria-pressed") != "true":
             self._bug.click()
+        # The button is pressed at once; until the debugger is on, JupyterLab drops further clicks.
+        expect(panel).to_have_attribute("data-jp-debugger", "true")
         expect(self._bug).to_have_attribute("aria-pressed", "true")
         # Notebook 7 leaves it to people to open it, and JupyterLab where the debugger was on.
         page.evaluate("() => window.jupyterapp.shell.activateById('jp-debugger-sidebar')")
@@ -232,4 +236,5 @@ class Debugger:
     def off(self) -> None:
         """Switch it off."""
         self._bug.click()
+        expect(self._panel).not_to_have_attribute("data-jp-debugger", "true")
         expect(self._bug).to_have_attribute("aria-pressed", "false")

@@ -10,6 +10,7 @@ import sys
 import tempfile
 import threading
 import urllib.request
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,12 +38,20 @@ class Server:
     The kernels may come from another environment than the server: JupyterLab itself needs
     ipykernel 6.5 or later.
 
+    Args:
+        install: what ``ipyext install`` is given before the server starts.
+        environment: variables that the server and its kernels have in addition.
+
     Attributes:
         url: where it listens.
         lane: the major version of its kernels' ipykernel.
     """
 
-    def __init__(self) -> None:
+    def __init__(
+        self,
+        install: Sequence[str] = ("--kernelspec", LIVE),
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         self._home = tempfile.TemporaryDirectory(prefix="ipyext-lab-")
         home = Path(self._home.name)
         self.notebooks = home / "notebooks"
@@ -57,8 +66,9 @@ class Server:
             "JUPYTER_RUNTIME_DIR": str(self._runtime),
             "JUPYTER_PLATFORM_DIRS": "1",
             "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+            **(environment or {}),
         }
-        self._run(KERNEL_PYTHON, "-m", "ipyext.cli", "install", "--kernelspec", LIVE)
+        self._run(KERNEL_PYTHON, "-m", "ipyext.cli", "install", *install)
         self._run(KERNEL_PYTHON, "-m", "ipykernel", "install", "--user", "--name", STOCK)
         for name, value in _SETTINGS.items():
             extension, _, plugin = name.partition("/")

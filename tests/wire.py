@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ import zmq
 from jupyter_client.session import Session
 
 TIMEOUT = float(os.environ.get("IPYEXT_TEST_TIMEOUT", "30"))  # seconds; a test that needs it fails
+INSIDE = Path(__file__).with_name("inside")  # what the kernels under test import
 OUTPUT = {"stream", "display_data", "update_display_data", "execute_result", "error"}
 
 
@@ -100,6 +102,7 @@ class Wire:
         self.expect_reply: dict[str, bool] = {}
         self.seen_ids: set[str] = set()
         self.duplicate_ids: list[str] = []
+        self.stacks: Callable[[], str] = str  # what the kernel is doing, for a wait that fails
 
     # -- sending -------------------------------------------------------------------------------
 
@@ -207,11 +210,17 @@ class Wire:
 
     def until(self, condition: Any, timeout: float = TIMEOUT, what: str = "condition") -> None:
         """Take messages in until `condition()` holds."""
+        if not self._comes_true(condition, timeout):
+            raise AssertionError(f"{what} did not hold within {timeout} s\n{self.stacks()}")
+
+    def _comes_true(self, condition: Any, timeout: float) -> bool:
         end = time.monotonic() + timeout
         while not condition():
             left = end - time.monotonic()
-            assert left > 0, f"{what} did not hold within {timeout} s"
+            if left <= 0:
+                return False
             self.pump(left)
+        return True
 
     def hear(self) -> None:
         """Wait until all that the kernel publishes arrives; what was asked before that is let go.
@@ -221,13 +230,10 @@ class Wire:
         end = time.monotonic() + TIMEOUT
         while True:
             probe = self.send("kernel_info_request")
-            try:
-                self.until(lambda p=probe: self._complete(p), 1.0)
-            except AssertionError:
-                self.expect_reply[probe] = False
-                assert time.monotonic() < end, "no answer"
-            else:
+            if self._comes_true(lambda p=probe: self._complete(p), 1.0):
                 break
+            self.expect_reply[probe] = False
+            assert time.monotonic() < end, f"no answer\n{self.stacks()}"
         for msg_id in self.sent:
             self.expect_reply[msg_id] = False  # asked before we could hear all of the answer
 
@@ -327,6 +333,9 @@ class KernelProcess:
         }
         self.file.write_text(json.dumps(self.connection))
         self.log = Path(self.home.name, "log.txt")
+        self._stacks = Path(self.home.name, "stacks.txt")
+        given = {**os.environ, **(env or {})}
+        inside = [str(INSIDE), *filter(None, [given.get("PYTHONPATH")])]
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", module, "-f", str(self.file), *arguments],
@@ -341,6 +350,8 @@ class KernelProcess:
                     "JUPYTER_PLATFORM_DIRS": "1",
                     "PYDEVD_DISABLE_FILE_VALIDATION": "1",
                     **(env or {}),
+                    "PYTHONPATH": os.pathsep.join(inside),
+                    "IPYEXT_TEST_STACKS": str(self._stacks),
                 },
                 start_new_session=True,
             )
@@ -354,6 +365,7 @@ class KernelProcess:
             assert time.monotonic() < end, "the kernel did not write its connection file"
             time.sleep(0.01)
         client = Wire(self.connection)
+        client.stacks = self.stacks
         self.clients.append(client)
         return client
 
@@ -375,6 +387,24 @@ class KernelProcess:
 
     def signal(self, number: int = signal.SIGINT) -> None:
         os.kill(self.process.pid, number)
+
+    def stacks(self) -> str:
+        """What each thread of the kernel is doing now, and what it has logged, for people."""
+        if self.process.poll() is not None:
+            return f"the kernel is gone:\n{self.log.read_text()}"
+        if not self._stacks.exists():  # it has not begun yet, and the signal would end it
+            return f"the kernel has not begun:\n{self.log.read_text()}"
+        former = self._stacks.stat().st_size
+        self.signal(signal.SIGXCPU)
+        size, end = former, time.monotonic() + 2.0
+        while time.monotonic() < end:  # it is written by whichever thread gets the signal
+            time.sleep(0.1)
+            last, size = size, self._stacks.stat().st_size
+            if size == last > former:
+                break
+        with self._stacks.open() as file:
+            file.seek(former)
+            return f"{file.read()}\nlogged:\n{self.log.read_text()}"
 
     def gone_within(self, seconds: float) -> bool:
         """Whether the process has ended by itself by then."""

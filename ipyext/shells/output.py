@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
+from contextlib import suppress
 from typing import Any
 
 
@@ -11,13 +13,17 @@ class Output:
 
     Any thread may write; a flush hands the text over and waits for nobody, and messages sent
     afterwards by the same thread come after it.
+
+    Finalizers and signal handlers run in the middle of everything, and print: a write may come
+    from within a write or a flush of the same thread. So the lock lets its owner in again, and
+    whatever is between two lines here holds if both of these run in between.
     """
 
     def __init__(self, session: Any, parent: dict[str, Any]) -> None:
         self._session = session
         self._parent = parent
-        self._lock = threading.Lock()
-        self._texts: dict[Any, list[str]] = {}
+        self._lock = threading.RLock()
+        self._texts: dict[Any, deque[str]] = {}
         self._hurried = False
         self.muted = False
 
@@ -28,9 +34,9 @@ class Output:
         with self._lock:
             if self.muted or not text:
                 return len(text)
-            waiting = self._texts.setdefault(stream, [])
-            first = not waiting
+            waiting = self._texts.setdefault(stream, deque())
             waiting.append(text)
+            first = len(waiting) == 1
         if self._hurried:
             self.flush(stream)
         elif first:
@@ -48,13 +54,16 @@ class Output:
     def flush(self, stream: Any) -> None:
         """Send what was written to `stream`."""
         with self._lock:
-            waiting = self._texts.pop(stream, None)
-            if waiting:
+            texts: list[str] = []
+            with suppress(KeyError, IndexError):  # nothing (more) waits
+                while True:
+                    texts.append(self._texts[stream].popleft())
+            if texts:
                 # Sent under the lock: two flushes must not overtake each other.
                 self._session.send(
                     stream.pub_thread,
                     "stream",
-                    {"name": stream.name, "text": "".join(waiting)},
+                    {"name": stream.name, "text": "".join(texts)},
                     parent=self._parent,
                     ident=stream.topic,
                 )

@@ -53,7 +53,7 @@ class Registry:
         self.limit = DEFAULT_LIMIT
         self._new_child = new_child
         self._close = close or delete_queued
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # finalizers print, and who prints asks for the children
         self._children: dict[str, ChildShell] = {}
         self._zombies: list[ChildShell] = []
         self._culled: set[str] = set()

@@ -120,3 +120,28 @@ def test_many_writers_and_flushers_lose_and_double_nothing() -> None:
     assert len(pieces) == 2000
     for letter in "abcd":
         assert [p for p in pieces if p[0] == letter] == [f"{letter}{n}" for n in range(500)]
+
+
+def test_a_write_from_within_a_write_or_a_flush() -> None:
+    """Finalizers and signal handlers print wherever the garbage collector or the signal hits."""
+    output, session, stream = made()
+
+    class Interrupted:
+        """An output whose every step is interrupted by somebody who prints and flushes."""
+
+        def send(self, *args: Any, **fields: Any) -> None:
+            session.send(*args, **fields)
+            again()
+
+    def again() -> None:
+        if len(session.sent) < 3:
+            output.write(stream, f"inner {len(session.sent)};")
+            output.flush(stream)
+
+    output._session = Interrupted()  # type: ignore[assignment]
+    output.write(stream, "outer;")
+    done = threading.Thread(target=output.flush, args=(stream,), daemon=True)
+    done.start()
+    done.join(5)
+    assert not done.is_alive(), "it waits for itself"
+    assert session.sent == [("stdout", "outer;"), ("stdout", "inner 1;"), ("stdout", "inner 2;")]

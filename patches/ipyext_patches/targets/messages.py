@@ -25,7 +25,7 @@ MESSAGE_ID = Patch(
 
 def changes(ledger: Ledger) -> list[Change]:
     original: Any = vars(Session)["msg_id"]
-    lock = threading.Lock()
+    lock = threading.RLock()  # a signal handler may publish in the middle of this
 
     def msg_id(session: Session) -> Any:
         with lock:

@@ -18,6 +18,17 @@ def call_soon(loop: Any, function: Callable[..., Any], *args: Any) -> None:
     loop.call_soon_threadsafe(function, *args, context=contextvars.Context())
 
 
+def alive(thread: threading.Thread) -> bool:
+    """Whether a thread runs. Any thread.
+
+    As `Thread.is_alive`, but whatever is raised in the middle of it does no harm. Up to Python 3.12
+    that one takes a running thread for ended, for good, if an interrupt hits it
+    (`Thread._wait_for_tstate_lock`).
+    """
+    lock = getattr(thread, "_tstate_lock", None)  # the thread holds it as long as it runs
+    return type(thread).is_alive(thread) if lock is None else bool(lock.locked())
+
+
 class LoopCalls:
     """`call` and `ask` for a thread and its tornado loop, whoever started them."""
 
@@ -52,7 +63,7 @@ class LoopCalls:
         Raises:
             TimeoutError: the thread did not get to it within `timeout` seconds.
         """
-        if self.here or not self._thread.is_alive():
+        if self.here or not alive(self._thread):
             return function()
         answer: concurrent.futures.Future[Any] = concurrent.futures.Future()
 
@@ -67,7 +78,7 @@ class LoopCalls:
 
     def finish(self) -> None:
         """Let the loop do what it was given, end it, and join the thread. Any other thread."""
-        if self._thread.is_alive():
+        if alive(self._thread):
             self.io_loop.add_callback(self.io_loop.stop)
             if not self.here:
                 self._thread.join()

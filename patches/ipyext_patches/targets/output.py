@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import os
 import sys
 import threading
@@ -18,7 +19,7 @@ from ipykernel.zmqshell import ZMQDisplayPublisher
 from jupyter_client.session import extract_header
 
 from ipyext_patches.ledger import Action, Change, Ledger, SetAttribute, Switch, Wrap
-from ipyext_patches.loops import LoopCalls, call_soon
+from ipyext_patches.loops import LoopCalls, alive, call_soon
 from ipyext_patches.ports import Hooks
 from ipyext_patches.spec import Patch, function
 
@@ -33,8 +34,10 @@ WRITE = Patch(
 FLUSH = Patch(
     id="output.flush",
     target="ipykernel.iostream.OutStream.flush",
-    what="In a child subshell, hands over what that cell printed and waits for nobody.",
-    why="The stock flush knows one buffer and waits for the iopub thread.",
+    what="In a child subshell, hands over what that cell printed and waits for nobody. In main, "
+    "waits as before, but nothing stays locked if that is interrupted.",
+    why="The stock flush knows one buffer and waits for the iopub thread. An interrupt at the end "
+    "of its wait leaves a lock behind on which the iopub thread then hangs for good.",
     upstream="ipykernel/iostream.py",
     shape=function(),
 )
@@ -48,6 +51,17 @@ SCHEDULE = Patch(
     ),
     upstream="ipykernel/iostream.py",
     shape=function("f"),
+)
+ALIVE = Patch(
+    id="output.alive",
+    target="is_alive of ipykernel.iostream.IOPubThread.thread",
+    what="Asks without changing anything.",
+    why=(
+        "Up to Python 3.12 an interrupt within is_alive() makes a running thread count as ended. "
+        "Every thread then sends on the iopub socket itself, and messages get mixed up."
+    ),
+    upstream="CPython threading.py _wait_for_tstate_lock; ipykernel/iostream.py schedule",
+    shape=function(),
 )
 SEND = Patch(
     id="output.send",
@@ -129,6 +143,7 @@ def changes(ledger: Ledger, hooks: Hooks, iopub_thread: Any, ending: Ending) -> 
     # Up to 6.17 a stream has one buffer and one parent, looked at when it is flushed.
     one_buffer = "parent_header" not in vars(OutStream)
     plain = _is_ipykernels(vars(OutStream)["write"])
+    plain_flush = _is_ipykernels(vars(OutStream)["flush"])
 
     def watcher(stream: Any) -> Any:
         """Its thread reads what was written to a descriptor of the process (6.0 on)."""
@@ -167,7 +182,7 @@ def changes(ledger: Ledger, hooks: Hooks, iopub_thread: Any, ending: Ending) -> 
     def flush(wrapped: Any, stream: Any, args: Any, kwargs: Any) -> Any:
         context = writer(stream)
         if context is None or os.getpid() != stream._master_pid:
-            return wrapped(*args, **kwargs)
+            return _flush(stream) if plain_flush else wrapped(*args, **kwargs)
         if "write" in vars(stream):  # another tool's, which may have written the stock way
             wrapped(*args, **kwargs)
         return context.flush(stream)
@@ -177,7 +192,9 @@ def changes(ledger: Ledger, hooks: Hooks, iopub_thread: Any, ending: Ending) -> 
         if context is None or not context.muted:
             wrapped(*args, **kwargs)
 
+    thread = iopub_thread.thread
     found: list[Change] = [
+        SetAttribute(ALIVE, thread, "is_alive", lambda: alive(thread)),
         Wrap(SEND, iopub_thread, "send_multipart", send_multipart, switch),
         SetAttribute(SCHEDULE, iopub_thread, "schedule", scheduler(iopub_thread, switch, hooks)),
         ending.change(ledger),
@@ -192,6 +209,22 @@ def changes(ledger: Ledger, hooks: Hooks, iopub_thread: Any, ending: Ending) -> 
     if not one_buffer:
         found.append(_parent_header(STREAM, OutStream, hooks, switch))
     return found
+
+
+def _flush(stream: Any) -> None:
+    """Send what was written to `stream` and wait until that is done, as ipykernel's own method."""
+    pub_thread = stream.pub_thread
+    thread = pub_thread.thread if pub_thread else None
+    if thread is None or not alive(thread) or thread is threading.current_thread():
+        stream._flush()
+        return
+    pub_thread.schedule(stream._flush)
+    # Not an Event: an interrupt in its wait may leave it locked, and who sets it would hang.
+    done = _thread.allocate_lock()
+    done.acquire()
+    pub_thread.schedule(done.release)
+    if not done.acquire(timeout=stream.flush_timeout):
+        print("IOStream.flush timed out", file=sys.__stderr__)  # as ipykernel says it
 
 
 def own_streams() -> list[Any]:
@@ -260,7 +293,7 @@ def scheduler(iopub_thread: Any, switch: Switch, hooks: Hooks) -> Callable[[Any]
         if not switch.on:
             original(f)
             return
-        if iopub_thread.thread.is_alive():
+        if alive(iopub_thread.thread):
             events.append(f)
             try:
                 call_soon(loop, handle, None)

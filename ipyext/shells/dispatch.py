@@ -32,6 +32,8 @@ _QUICK = frozenset(
     }
 )
 _COMPLETER = frozenset({"complete_request", "inspect_request"})
+# More than once is rare: the handler takes a fraction of the time that a thread has for its turn.
+_COMM_INFO_TRIES = 20
 
 
 class Dispatcher:
@@ -170,15 +172,15 @@ class Dispatcher:
                 lock.release()
 
     async def _call(self, handler: Any, request: Request) -> None:
-        while True:
+        tries = _COMM_INFO_TRIES if request.type == "comm_info_request" else 1
+        for left in reversed(range(tries)):
             try:
                 result = handler(request.stream, request.idents, request.message)
                 if inspect.isawaitable(result):
                     await result
             except RuntimeError as error:
                 # Another shell opened or closed a comm while the handler went through them.
-                changed = request.type == "comm_info_request" and "changed size" in str(error)
-                if not changed:
+                if not left or "changed size" not in str(error):
                     raise
             else:
                 return

@@ -106,6 +106,11 @@ def awaits(tag: str) -> tuple[str, Check]:
     return f"await asyncio.sleep(0)\nprint({tag + ' awaited'!r})", check
 
 
+def completes(answer: Answer) -> None:
+    assert answer.status == "ok", answer.content
+    assert "threading" in answer.content["matches"]
+
+
 KINDS = [result, prints, fails, displays, captures, comms, threads, awaits]
 SETUP = """
 import asyncio, sys, threading
@@ -124,7 +129,7 @@ def test_everything_under_its_own_cell(kernel: Wire) -> None:
     kernel.execute(SETUP)
     shells: list[Any] = [None, *(kernel.create() for _ in range(3))]
     rng = random.Random(SEED)
-    waiting: dict[Any, list[tuple[str, Check | None]]] = {shell: [] for shell in shells}
+    waiting: dict[Any, list[tuple[str, Check]]] = {shell: [] for shell in shells}
     counts: dict[Any, list[int]] = {shell: [] for shell in shells}
     sent = 0
     end = time.monotonic() + SECONDS
@@ -132,10 +137,9 @@ def test_everything_under_its_own_cell(kernel: Wire) -> None:
     def settle(shell: Any) -> None:
         msg_id, check = waiting[shell].pop(0)
         (answer,) = kernel.wait(msg_id)
-        if check is not None:
-            check(answer)
-            if "execution_count" in answer.content:
-                counts[shell].append(answer.content["execution_count"])
+        check(answer)
+        if "execution_count" in answer.content:
+            counts[shell].append(answer.content["execution_count"])
 
     while time.monotonic() < end:
         shell = rng.choice(shells)
@@ -143,7 +147,7 @@ def test_everything_under_its_own_cell(kernel: Wire) -> None:
         if rng.random() < 0.1:
             content = {"code": "thread", "cursor_pos": 6}
             msg_id = kernel.send("complete_request", content, subshell=shell)
-            waiting[shell].append((msg_id, None))
+            waiting[shell].append((msg_id, completes))
         else:
             code, check = rng.choice(KINDS)(f"t{sent}")
             msg_id = kernel.send_execute(code, subshell=shell, stop_on_error=False)

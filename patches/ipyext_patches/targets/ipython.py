@@ -5,16 +5,13 @@ from __future__ import annotations
 import ast
 import builtins
 import functools
-import re
 import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from types import SimpleNamespace
 from typing import Any
 
 from IPython.core.compilerop import CachingCompiler
-from IPython.core.hooks import CommandChainDispatcher
 from IPython.core.interactiveshell import InteractiveShell
 
 from ipyext_patches.ledger import Action, Change, Ledger, SetAttribute, SetItem, Wrap
@@ -97,14 +94,6 @@ CANCEL = Patch(
     why="The stock handler does not wake main's event loop: it waits for the next message.",
     upstream="ipykernel/ipkernel.py",
     shape=function("future"),
-)
-COMPLETE = Patch(
-    id="magics.complete",
-    target="ipykernel.ipkernel.IPythonKernel.do_complete",
-    what="Completion on a line of ours offers what fits there.",
-    why="IPython adds Python's names, and all magics where a custom completer finds nothing.",
-    upstream="IPython/core/completer.py custom_completer_matcher",
-    shape=function("code", "cursor_pos"),
 )
 RUN = Patch(
     id="interrupt.run-cell",
@@ -270,36 +259,3 @@ def magics_changes(patch: Patch, main: Any, magics: Any) -> list[Change]:
             bound = getattr(magics, method) if isinstance(method, str) else method
             found.append(SetItem(patch, manager.magics[kind], name, bound))
     return found
-
-
-def completer_changes(patch: Patch, main: Any, completers: dict[str, Any]) -> list[Change]:
-    """Register custom completers; IPython has no call to unregister those either.
-
-    Front ends get what they say and nothing else.
-    """
-    table = main.strdispatchers["complete_command"].strs
-    ours = {word: CommandChainDispatcher([(0, found)]) for word, found in completers.items()}
-    complete = main.kernel.do_complete
-
-    @functools.wraps(complete)
-    def do_complete(code: str, cursor_pos: int | None = None, *args: Any, **kwargs: Any) -> Any:
-        end = len(code) if cursor_pos is None else cursor_pos
-        line = code[:end].rpartition("\n")[2]
-        word, space, _ = re.split(r"(\s|$)", line.lstrip(), maxsplit=1)
-        whole_cell = word.startswith("%%") and code[:end].strip() != line.strip()
-        if not space or whole_cell or table.get(word) is not ours.get(word, complete):
-            return complete(code, cursor_pos, *args, **kwargs)
-        symbol = re.split(r"\s", line)[-1]
-        event = SimpleNamespace(line=line, symbol=symbol, command=word, text_until_cursor=line)
-        return {
-            "status": "ok",
-            "matches": [match for match in completers[word](event) if match.startswith(symbol)],
-            "cursor_start": end - len(symbol),
-            "cursor_end": end,
-            "metadata": {},
-        }
-
-    return [
-        *(SetItem(patch, table, word, dispatcher) for word, dispatcher in ours.items()),
-        SetAttribute(COMPLETE, main.kernel, "do_complete", do_complete),
-    ]

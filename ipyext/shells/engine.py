@@ -444,8 +444,9 @@ class Engine:
         """
         child = self.registry.create(ephemeral=True) if name is None else self.registry.named(name)
         launcher = self.contexts.current()
-        message = self._parent_message() if launcher is None else launcher.message
-        idents = self._parent_idents() if launcher is None else launcher.idents
+        parent = self.parent
+        message = parent.message(self.host.main) if launcher is None else launcher.message
+        idents = parent.idents if launcher is None else launcher.idents
         request = Request(self.host, "shell", (), idents, message, self._ask)
         request.shell = child
         cell = DetachedCell(code, request, self._cell_of(code))
@@ -463,18 +464,6 @@ class Engine:
         if cell is None or cell_body(cell) == cell:
             return None
         return cell if cell_body(cell).lstrip("\n") == body.lstrip("\n") else None
-
-    def _parent_message(self) -> Message:
-        current = self.parent.current
-        if current is not None:
-            return dict(current.message)
-        message = self.host.main.get_parent() if hasattr(self.host.main, "get_parent") else None
-        if not message:
-            message = {"header": {"msg_id": "", "msg_type": "execute_request", "session": ""}}
-        return {"content": {}, "metadata": {}, "parent_header": {}, **message}
-
-    def _parent_idents(self) -> list[bytes]:
-        return self.parent.current.idents if self.parent.current is not None else []
 
     # -- the end -------------------------------------------------------------------------------
 

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 import psutil
 
-from ipyext.shells.request import Request
+from ipyext.shells.request import Message, Request
 from ipyext.shells.waiting import Pause
 
 
@@ -206,6 +206,20 @@ class ParentShell(Shell):
         super().__init__(None, None)
         self._wake_main = wake
         self.stopped_at: Pause | None = None
+
+    def message(self, main: Any) -> Message:
+        """The request that main works on, or did last. `main` is its InteractiveShell."""
+        if self.current is not None:
+            return dict(self.current.message)
+        message = main.get_parent() if hasattr(main, "get_parent") else None
+        if not message:
+            message = {"header": {"msg_id": "", "msg_type": "execute_request", "session": ""}}
+        return {"content": {}, "metadata": {}, "parent_header": {}, **message}
+
+    @property
+    def idents(self) -> list[bytes]:
+        """The client that it works for; none if it does not."""
+        return [] if self.current is None else self.current.idents
 
     def _wake(self) -> None:
         self._wake_main()

@@ -18,8 +18,8 @@ from ipyext.debug.views import Client, Stop
 from ipyext.errors import IpyextError
 from ipyext.magics.actions import documented
 from ipyext.magics.debugctl_arguments import ACTIONS, DEBUGCTL
-from ipyext.magics.debugctl_views import show, show_stop, show_texts
-from ipyext.magics.tables import first_line, show_table
+from ipyext.magics.debugctl_views import show_stop, show_texts
+from ipyext.magics.tables import first_line, show, show_table
 from ipyext.shells import view
 from ipyext.shells.engine import Engine
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 import html
 from collections.abc import Callable
 
-from IPython.display import display
-
 from ipyext.debug.stacks import Frame
 from ipyext.debug.views import Stop
+from ipyext.magics.tables import show
 
 AROUND = 5  # lines before and after the one that is next
 _MOST = 20_000  # lines of a file that are coloured
@@ -16,11 +15,6 @@ _MOST = 20_000  # lines of a file that are coloured
 # Colours of their own, so that both light and dark pages can be read.
 _BOX = "color:#222;background:#f8f8f8;padding:0.5em;margin:0.3em 0;line-height:1.3"
 _HERE = "background:#fff0b3;display:inline-block;min-width:100%"
-
-
-def show(text: str, page: str) -> None:
-    """Display both."""
-    display({"text/plain": text, "text/html": page}, raw=True)
 
 
 def show_stop(stop: Stop, lines_of: Callable[[str], list[str]]) -> None:

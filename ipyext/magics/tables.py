@@ -1,11 +1,17 @@
-"""Tables as text and HTML at once."""
+"""Tables and other things as text and HTML at once; numbers as people say them."""
 
 from __future__ import annotations
 
 import html
+import time
 from collections.abc import Sequence
 
 from IPython.display import display
+
+
+def show(text: str, page: str) -> None:
+    """Display both."""
+    display({"text/plain": text, "text/html": page}, raw=True)
 
 
 def show_table(headers: Sequence[str], rows: Sequence[Sequence[object]], note: str = "") -> None:
@@ -18,7 +24,7 @@ def show_table(headers: Sequence[str], rows: Sequence[Sequence[object]], note: s
     if note:
         text += f"\n{note}"
         page += f"<p>{html.escape(note)}</p>"
-    display({"text/plain": text, "text/html": page}, raw=True)
+    show(text, page)
 
 
 def duration(seconds: float) -> str:
@@ -29,6 +35,19 @@ def duration(seconds: float) -> str:
     if minutes < 60:
         return f"{minutes} min {rest} s"
     return f"{minutes // 60} h {minutes % 60} min"
+
+
+def clock(seconds: float) -> str:
+    """Seconds since the epoch as a time of the day, with the date if that is not today's."""
+    moment, now = time.localtime(seconds), time.localtime()
+    return time.strftime("%H:%M:%S" if moment[:3] == now[:3] else "%Y-%m-%d %H:%M:%S", moment)
+
+
+def size(count: int) -> str:
+    """Bytes as people say them."""
+    if count < 1000:
+        return f"{count} B"
+    return f"{count / 1000:.1f} kB" if count < 1_000_000 else f"{count / 1_000_000:.1f} MB"
 
 
 def first_line(code: str, width: int = 40) -> str:

@@ -71,17 +71,29 @@ class IPyExt(Configurable):
         ),
     ).tag(config=True)
 
+    keep_output = Float(
+        64.0,
+        min=0.0,
+        help=(
+            "How many megabytes of what cells put out are kept, for %subshell output. When there "
+            "is more, whole cells are dropped, first the one whose latest output is oldest. "
+            "0: nothing is kept."
+        ),
+    ).tag(config=True)
+
     def __init__(self, engine: Engine, **options: Any) -> None:
         super().__init__(**options)
         self._engine = engine
         self._in_force = False
 
-    @validate("cull_idle_subshells", "cull_orphaned_subshells")
+    @validate("cull_idle_subshells", "cull_orphaned_subshells", "keep_output")
     def _finite(self, proposal: Any) -> Any:
         if not math.isfinite(proposal["value"]):
+            name = proposal["trait"].name
+            unit = "megabytes" if name == "keep_output" else "seconds"
             raise TraitError(
-                f"The value of the {proposal['trait'].name!r} trait of an IPyExt instance should "
-                f"be a number of seconds, but a value of {proposal['value']} was specified"
+                f"The value of the {name!r} trait of an IPyExt instance should "
+                f"be a number of {unit}, but a value of {proposal['value']} was specified"
             )
         return proposal["value"]
 
@@ -93,6 +105,7 @@ class IPyExt(Configurable):
         "cull_idle_subshells",
         "cull_orphaned_subshells",
         "debug_stop",
+        "keep_output",
     )
     def _changed(self, change: Any) -> None:
         if getattr(self, "_in_force", False):
@@ -109,6 +122,7 @@ class IPyExt(Configurable):
         engine.culler.seconds = self.cull_idle_subshells
         engine.culler.orphan_seconds = self.cull_orphaned_subshells
         engine.debug.stop_all(self.debug_stop == "all")
+        engine.outputs.set_limit(self.keep_output)
 
 
 def unknown(names: Collection[str]) -> Iterator[str]:

@@ -71,5 +71,31 @@ class JobNotDoneError(IpyextError, TimeoutError):
     """A detached cell did not end in time; it is still running."""
 
 
+class OutputNotFoundError(IpyextError, LookupError):
+    """Nothing is kept of what that cell has put out."""
+
+    def __init__(self, what: str, dropped: int, megabytes: float) -> None:
+        if not megabytes:
+            why = "IPyExt.keep_output is 0, so no output is kept"
+        elif dropped:
+            why = (
+                f"{dropped} cells that ended long ago were dropped, since IPyExt.keep_output is "
+                f"{megabytes:g} MB"
+            )
+        else:
+            why = "it has not run since ipyext was loaded, or it only looked at output"
+        super().__init__(f"Nothing is kept of {what}: {why}. %subshell output lists what there is.")
+
+
+class OutputStuckError(IpyextError):
+    """The thread that sends output does not answer."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The thread that sends output has not answered for ten seconds, so what cells have "
+            "put out cannot be looked at now. Native code may hold the interpreter; try again."
+        )
+
+
 class DebuggerError(IpyextError):
     """The debugger cannot do that now; the message says why, and what to do."""

@@ -64,6 +64,8 @@ class Extension:
             self._log.detach()
             raise
         self._gained = _features(host) - stock
+        if host.started:
+            self.engine.outputs.expect_more(self.engine.parent.message(main))
         self.config.apply()
         main.configurables.append(self.config)  # for %config
         # Before ipykernel closes its sockets: atexit runs last registered first.
@@ -97,6 +99,7 @@ class Extension:
         self.engine.router.closing = True
         self.engine.debug.close()
         self.engine.retire()
+        self.engine.outputs.close()
         self.host.on_released(self._stop_threads)
         try:
             self.host.close()

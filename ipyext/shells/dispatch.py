@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+from ipyext.host import KernelHost
 from ipyext.protocol import content as contents
 from ipyext.shells.child import ChildShell
 from ipyext.shells.context import Contexts
@@ -41,20 +42,22 @@ class Dispatcher:
 
     The kernel's tables are looked up for every message, so that entries that others add or wrap
     are honoured.
+
+    Args:
+        host: the kernel.
+        contexts: told on whose behalf code runs.
+        expect: told of each request that a shell is about to work on.
     """
 
     def __init__(
-        self,
-        kernel: Any,
-        contexts: Contexts,
-        set_control_parent: bool,
-        own_sigint: Callable[[], None],
+        self, host: KernelHost, contexts: Contexts, expect: Callable[[Request, Shell], None]
     ) -> None:
         self.main_gate = MainGate()
-        self._own_sigint = own_sigint
-        self._kernel = kernel
+        self._own_sigint = host.own_sigint
+        self._kernel = host.kernel
         self._contexts = contexts
-        self._set_control_parent = set_control_parent
+        self._expect = expect
+        self._set_control_parent = host.has_control_thread
         self._completer = threading.Lock()  # Jedi is not thread-safe
 
     async def on_main(self, shell: Shell, request: Request) -> None:
@@ -63,6 +66,7 @@ class Dispatcher:
         with self.main_gate.request():
             request.shield = self.main_gate.shield
             kernel.set_parent(request.idents, request.message)
+            self._expect(request, shell)
             request.begin()
             try:
                 if not self._abort(shell, request) and await self._wanted(request):
@@ -90,13 +94,16 @@ class Dispatcher:
     async def in_child(self, shell: ChildShell, request: Request) -> None:
         """Answer in a child's thread, or in a service thread."""
         token = self._contexts.enter(request)
+        self._expect(request, shell)
         request.begin()
+        control = request.channel == "control"
+        table = self._kernel.control_handlers if control else self._kernel.shell_handlers
         try:
             if not self._abort(shell, request) and await self._wanted(request):
                 if request.type == "execute_request":
-                    await self._handle(self._kernel.shell_handlers, request)
+                    await self._handle(table, request)
                 else:
-                    await shell.drive(self._handle(self._kernel.shell_handlers, request))
+                    await shell.drive(self._handle(table, request))
         except KeyboardInterrupt:
             request.fail("KeyboardInterrupt", "")
         finally:

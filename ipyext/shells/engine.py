@@ -35,6 +35,7 @@ from ipyext.shells.interrupt import Gate, MainGate
 from ipyext.shells.interrupts import Interrupts
 from ipyext.shells.jobs import Captured, DetachedCell, Job
 from ipyext.shells.main_calls import MainCall, MainCalls
+from ipyext.shells.outputs import Outputs
 from ipyext.shells.registry import Registry
 from ipyext.shells.request import Message, Request
 from ipyext.shells.router import Router
@@ -60,9 +61,9 @@ class Engine:
         self.jobs: list[Job] = []
         self.recorders: dict[str, Callable[[str], None]] = {}
         self.listeners: dict[int, Callable[[str, str], None]] = {}
-        self._dispatcher = Dispatcher(
-            host.kernel, self.contexts, host.has_control_thread, host.own_sigint
-        )
+        self.outputs = Outputs(host, self.registry, self._asking, self._at_work)
+        self.published = self.outputs.journal.record
+        self._dispatcher = Dispatcher(host, self.contexts, self.outputs.expect)
         self.main_gate = self._dispatcher.main_gate
         self._job_numbers = itertools.count(1)
         self.interrupts = Interrupts(self.parent, self.main_gate, self._children)
@@ -330,6 +331,15 @@ class Engine:
         request = self.contexts.current()
         return self.parent if request is None or request.shell is None else request.shell
 
+    def _asking(self) -> str:
+        request = self.contexts.current() or self._main_request
+        message = self.parent.message(self.host.main) if request is None else request.message
+        return str(message["header"]["msg_id"])
+
+    def _at_work(self) -> list[Request]:
+        shells = [self.parent, *self._children()]
+        return [r for shell in shells if (r := _request_of(shell.current)) is not None]
+
     def shell_of(self, thread: threading.Thread) -> Shell | None:
         """The shell whose cells run in a thread; None for threads that cells have started."""
         if thread is threading.main_thread():
@@ -454,6 +464,7 @@ class Engine:
             cell.capture = Captured(list(self.current_shell().captures), captured.display_pub)
         job = Job(next(self._job_numbers), child, cell, self.current_shell)
         self.jobs.append(job)
+        self.outputs.detached(request, child, cell.future)
         if not child.put(cell):
             cell.delete(child.label)
         return job

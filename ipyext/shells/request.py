@@ -82,6 +82,10 @@ class Request:
         return str(self.message["header"]["msg_type"])
 
     @property
+    def msg_id(self) -> str:
+        return str(self.message["header"]["msg_id"])
+
+    @property
     def content(self) -> Any:
         return self.message["content"]
 

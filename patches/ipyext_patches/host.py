@@ -323,6 +323,16 @@ class Host:
         """Send serialized frames on ``"shell"``, ``"control"`` or ``"stdin"``. Any thread."""
         getattr(self._channels, channel).send(frames, copy)
 
+    def after_output(self, function: Callable[[], Any]) -> None:
+        """Run `function` in the iopub thread, after what is published already. Any thread."""
+        self.kernel.iopub_thread.schedule(function)
+
+    def ask_output(self, function: Callable[[], Any]) -> Any:
+        """See `output.caught_up`."""
+        from ipyext_patches.targets import output
+
+        return output.caught_up(self.kernel.iopub_thread, function)
+
     def thread_ends(self) -> None:
         """A thread of ours ends: what ipykernel keeps for it is closed. That thread, last thing."""
         from ipyext_patches.targets import output

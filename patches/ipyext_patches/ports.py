@@ -65,6 +65,9 @@ class Hooks(Protocol):
     def inherit(self, thread: Any) -> None:
         """`thread` is about to be started by the calling code. Any thread."""
 
+    def published(self, frames: Frames) -> None:
+        """This is about to be sent on iopub. The iopub thread; once it has ended, any."""
+
     def captures(self) -> list[Any]:
         """The captures in force in the calling shell, innermost last. Any thread."""
 

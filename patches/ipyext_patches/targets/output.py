@@ -81,6 +81,17 @@ COPY = Patch(
     upstream="zmq/utils/garbage.py; jupyter_client/session.py copy_threshold",
     shape=function("msg"),
 )
+RECORD = Patch(
+    id="output.record",
+    target="ipykernel.iostream.IOPubThread._really_send",
+    what="Keeps what cells put out, for %subshell output.",
+    why=(
+        "What is published while no front end listens is lost: a page that was closed never shows "
+        "what its cells have printed meanwhile."
+    ),
+    upstream="notebook#641; jupyterlab#2833; jupyter_server#1274",
+    shape=function("msg"),
+)
 STREAM = Patch(
     id="output.stream-parent",
     target="ipykernel.iostream.OutStream.parent_header (6.29 on)",
@@ -192,12 +203,18 @@ def changes(ledger: Ledger, hooks: Hooks, iopub_thread: Any, ending: Ending) -> 
         if context is None or not context.muted:
             wrapped(*args, **kwargs)
 
+    def really_send(wrapped: Any, thread: Any, args: Any, kwargs: Any) -> Any:
+        if os.getpid() == iopub_thread._master_pid:  # what a fork sends comes by here as well
+            hooks.published(args[0])  # first: who has heard of it may ask for it at once
+        return wrapped(*args, **kwargs)
+
     thread = iopub_thread.thread
     found: list[Change] = [
         SetAttribute(ALIVE, thread, "is_alive", lambda: alive(thread)),
         Wrap(SEND, iopub_thread, "send_multipart", send_multipart, switch),
         SetAttribute(SCHEDULE, iopub_thread, "schedule", scheduler(iopub_thread, switch, hooks)),
         ending.change(ledger),
+        Wrap(RECORD, iopub_thread, "_really_send", really_send, switch),
         Wrap(WRITE, OutStream, "write", write, switch),
         Wrap(FLUSH, OutStream, "flush", flush, switch),
         _parent_header(DISPLAY, ZMQDisplayPublisher, hooks, switch),
@@ -249,6 +266,19 @@ def uncover(stream: Any) -> bool:
 def _is_ipykernels(method: Any) -> bool:
     """Whether nobody has wrapped or replaced this method of ipykernel's."""
     return type(method) is FunctionType and method.__code__.co_filename == iostream.__file__
+
+
+def caught_up(iopub_thread: Any, function: Callable[[], Any]) -> Any:
+    """Call `function` in the iopub thread once what was printed so far is sent. Any thread.
+
+    What is printed by a context's own way is to be flushed before.
+
+    Raises:
+        TimeoutError: the iopub thread is stuck.
+    """
+    calls = LoopCalls(iopub_thread.io_loop, iopub_thread.thread)
+    calls.ask(lambda: [stream._flush() for stream in own_streams()])
+    return calls.ask(function)  # a turn later, so after what that has put in line
 
 
 def settle(hooks: Hooks, display_pub: Any) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ipyext.api import (
         Blocked,
+        CellOutput,
         Debugger,
         Job,
         Subshell,
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
         delete_subshell,
         interrupt,
         jobs,
+        outputs,
         patches,
         run_on_main,
         subshell,
@@ -30,6 +32,7 @@ __version__ = "0.1.0.dev0"
 
 __all__ = [
     "Blocked",
+    "CellOutput",
     "Debugger",
     "Job",
     "Subshell",
@@ -40,6 +43,7 @@ __all__ = [
     "interrupt",
     "jobs",
     "load_ipython_extension",
+    "outputs",
     "patches",
     "run_on_main",
     "subshell",

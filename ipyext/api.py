@@ -11,12 +11,14 @@ from typing import Any, TypeVar
 from ipyext.debug.client import Debugger
 from ipyext.extension import active
 from ipyext.shells import view
+from ipyext.shells.cell_output import CellOutput
 from ipyext.shells.interrupts import Blocked
 from ipyext.shells.jobs import Job
 from ipyext.shells.view import Subshell
 
 __all__ = [
     "Blocked",
+    "CellOutput",
     "Debugger",
     "Job",
     "Subshell",
@@ -26,6 +28,7 @@ __all__ = [
     "delete_subshell",
     "interrupt",
     "jobs",
+    "outputs",
     "patches",
     "run_on_main",
     "subshell",
@@ -112,6 +115,22 @@ def debugger() -> Debugger:
 def jobs() -> list[Job]:
     """Detached cells, oldest first."""
     return list(active().engine.jobs)
+
+
+def outputs(name: str | None = None, since: float | None = None) -> list[CellOutput]:
+    """Cells and what they have put out, the one that began first first; not the calling cell.
+
+    Those with something to show, and those that run, as far as `IPyExt.keep_output` goes.
+
+    Args:
+        name: only cells of this subshell, which may be deleted; ``"main"`` is the parent.
+        since: only cells with something newer than this, in seconds since the epoch.
+
+    Raises:
+        SubshellNotFoundError: there is none of that name, and there was none.
+        OutputStuckError: it cannot be known now.
+    """
+    return active().engine.outputs.cells(name, since)
 
 
 def patches() -> list[Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+import shlex
 import textwrap
 from argparse import Namespace
 from collections.abc import Callable, Iterator
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from IPython.core.error import UsageError
-from IPython.core.magic_arguments import magic_arguments, parse_argstring
+from IPython.core.magic_arguments import magic_arguments
 
 _COMMENT = re.compile(r"(?:^|\s)#")
 _HELP = ("--help", "-h")
@@ -168,7 +169,8 @@ def parsed(kind: Any, text: str, line: str, hint: str) -> Namespace:
         UsageError: it does not fit.
     """
     try:
-        found = parse_argstring(kind, without_comment(text))
+        # Options may stand between names, which parse_argstring does not allow.
+        found = kind.parser.parse_intermixed_args(shlex.split(without_comment(text), posix=False))
     except (UsageError, ValueError) as error:  # ValueError: an unfinished quotation
         raise UsageError(f"{line}: {error}. {hint}") from None
     assert isinstance(found, Namespace)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+import time
 from argparse import Namespace
+from datetime import datetime
 
 from IPython.core.error import UsageError
 from IPython.core.magic_arguments import argument, magic_arguments
@@ -12,6 +15,9 @@ from ipyext.protocol.routing import CellLine
 
 _SHELL = "Its name, its id, or the first characters of that, four or more."
 _THIS = f"{_SHELL} The one that runs this line if left out."
+_AGO = re.compile(r"(\d+(?:\.\d+)?)(s|m|min|h|d)\Z")
+_CLOCK = re.compile(r"\d\d?:\d\d(:\d\d)?\Z")
+_SECONDS = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400}
 
 
 @magic_arguments()
@@ -47,6 +53,19 @@ def _shell(line: str) -> None:
 
 
 @magic_arguments()
+@argument("names", nargs="*", metavar="[N] [NAME|ID]", help="A cell's number, and a subshell.")
+@argument("--last", action="store_true", help="The cell that began last.")
+@argument("--all", action="store_true", help="List every cell, also those without output.")
+@argument(
+    "--since",
+    metavar="WHEN",
+    help="Only what is newer than 90s, 10m, 2h, 1d, 14:30 or 2026-11-25T14:30.",
+)
+def _output(line: str) -> None:
+    """Cells."""
+
+
+@magic_arguments()
 @argument("name", nargs="?", metavar="NAME", help="The name or id of a subshell.")
 @argument("--main-when-idle", action="store_true", help="Run on the main thread once it is free.")
 @argument("--detach", action="store_true", help="Return at once with a job; output comes here.")
@@ -59,6 +78,41 @@ def cell_arguments(line: str) -> None:
 def _some(arguments: Namespace, usage: str) -> None:
     if bool(arguments.names) == arguments.all:
         raise UsageError(usage)
+
+
+def _cells(arguments: Namespace, usage: str) -> None:
+    """Turn the words of %subshell output into `count`, `name` and, as seconds, `since`."""
+    names = list(arguments.names)
+    arguments.count = int(names.pop(0)) if names and names[0].isdecimal() else None
+    wanted = (arguments.count is not None) + arguments.last
+    if len(names) > 1 or wanted > 1 or (arguments.all and (wanted or arguments.since)):
+        raise UsageError(usage)
+    arguments.name = names[0] if names else None
+    if arguments.since is not None:
+        arguments.since = parse_moment(arguments.since, time.time())
+
+
+def parse_moment(text: str, now: float) -> float:
+    """A time in seconds since the epoch: so long before `now`, or by the clock.
+
+    Raises:
+        UsageError: it is none; the message says how it may be written.
+    """
+    ago = _AGO.match(text)
+    if ago is not None:
+        return now - float(ago[1]) * _SECONDS[ago[2]]
+    try:
+        if _CLOCK.match(text):
+            padded = text if text[2] == ":" else f"0{text}"
+            today = datetime.fromtimestamp(now).date()
+            moment = datetime.fromisoformat(f"{today}T{padded}").timestamp()
+            return moment if moment <= now else moment - _SECONDS["d"]
+        return datetime.fromisoformat(text).timestamp()
+    except (ValueError, OverflowError, OSError):
+        raise UsageError(
+            f"--since {text!r} is no time. Use a number with s, m, h or d (90s, 10m), "
+            "a time of the day (14:30) or a date with it (2026-11-25T14:30)."
+        ) from None
 
 
 _NAMES = "A name starts with a letter, then letters, digits, `_`, `-` and `.`, 64 at most."
@@ -82,6 +136,14 @@ ACTIONS = {
         "[NAME|ID]", "everything about one subshell; without a name, about this one", _shell
     ),
     "history": Action("[NAME|ID]", "its inputs; without a name, those of this one", _shell),
+    "output": Action(
+        "[N|--last] [NAME|ID] [--since WHEN]|--all",
+        "show again what cells have put out, running or not; by itself, the table of them",
+        _output,
+        "It shows cell N of main or of the subshell NAME, or the one that began last, as a front "
+        "end would show it now. What this line shows is not kept in turn.",
+        check=_cells,
+    ),
     "jobs": Action("", "the cells that were detached with `%%subshell --detach`"),
     "patches": Action("", "what ipyext changed in this kernel, where, and why"),
 }

@@ -11,7 +11,8 @@ from IPython.core.magic import Magics, cell_magic, line_magic, magics_class, no_
 from ipyext.errors import IpyextError, JobNotDoneError
 from ipyext.magics.actions import documented
 from ipyext.magics.arguments import ACTIONS, CELL, CELL_USAGE, SUBSHELL, parse
-from ipyext.magics.tables import duration, first_line, show_table
+from ipyext.magics.output import show_again, show_list
+from ipyext.magics.tables import clock, duration, first_line, show_table
 from ipyext.shells import view
 from ipyext.shells.engine import Engine
 
@@ -159,6 +160,23 @@ class SubshellMagics(Magics):
         for number, code in enumerate(shell.inputs(), 1):
             print(f"{number:4}: {code}")  # noqa: T201
 
+    def _output(self, arguments: Any) -> None:
+        outputs, name, since = self._engine.outputs, arguments.name, arguments.since
+        with outputs.aside():
+            if arguments.count is not None:
+                cells = [outputs.cell(arguments.count, name or "main")]
+            elif arguments.last:
+                cells = [outputs.last(name)]
+            elif since is not None:
+                cells = outputs.cells(name, since)
+                if not cells:
+                    print(f"Nothing since {clock(since)}.")  # noqa: T201
+            else:
+                show_list(outputs, name, arguments.all)
+                return
+            for cell in cells:
+                show_again(outputs, cell, since)
+
     def _jobs(self, arguments: Any) -> None:
         rows = [
             (job.number, job.subshell, job.status, duration(job.seconds), first_line(job.code))
@@ -190,6 +208,9 @@ class SubshellMagics(Magics):
             return list(ACTIONS)
         if words[1] in ("delete", "rename", "interrupt", "info", "history"):
             return [*self._names(), *(["--all"] if words[1] == "delete" else [])]
+        if words[1] == "output":
+            options = ["--last", "--since", "--all"]
+            return [*self._engine.outputs.names(), *(o for o in options if o not in words)]
         return []
 
     def _complete_cell(self, event: Any) -> list[str]:

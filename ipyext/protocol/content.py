@@ -23,6 +23,7 @@ _REQUIRED: dict[str, tuple[tuple[str, type], ...]] = {
 _OPTIONAL: dict[str, tuple[tuple[str, type], ...]] = {
     "create_subshell_request": (("name", str),),
     "interrupt_request": (("subshell_id", str),),
+    "output_request": (("msg_id", str), ("subshell_id", str), ("since", float)),
 }
 
 _DEFAULTS: dict[str, Content] = {
@@ -32,7 +33,7 @@ _DEFAULTS: dict[str, Content] = {
     "shutdown_request": {"restart": False},
 }
 
-_TYPES = {str: "a string", int: "an integer", dict: "an object"}
+_TYPES = {str: "a string", int: "an integer", float: "a number", dict: "an object"}
 
 
 def problem(msg_type: str, content: Any) -> str | None:
@@ -42,12 +43,18 @@ def problem(msg_type: str, content: Any) -> str | None:
     for field, kind in _REQUIRED.get(msg_type, ()):
         if field not in content:
             return f"{msg_type} needs a field {field!r} in its content"
-        if not isinstance(content[field], kind) or isinstance(content[field], bool):
+        if not _is(content[field], kind):
             return f"field {field!r} of {msg_type} must be {_TYPES[kind]}"
     for field, kind in _OPTIONAL.get(msg_type, ()):
-        if content.get(field) is not None and not isinstance(content[field], kind):
+        if content.get(field) is not None and not _is(content[field], kind):
             return f"field {field!r} of {msg_type} must be {_TYPES[kind]}, if it is given"
     return None
+
+
+def _is(value: Any, kind: type) -> bool:
+    if isinstance(value, bool):
+        return False
+    return isinstance(value, (int, float) if kind is float else kind)
 
 
 def complete(msg_type: str, content: Content) -> Content:

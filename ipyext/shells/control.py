@@ -17,6 +17,7 @@ import psutil
 
 from ipyext.errors import IpyextError
 from ipyext.protocol import content as contents
+from ipyext.shells.cell_output import CellOutput
 
 if TYPE_CHECKING:
     from ipyext.shells.child import ChildShell
@@ -180,6 +181,32 @@ class ControlHandlers:
         future = engine.debug.jupyter_request(parent["content"], parent, self._connection())
         self._send(stream, ident, parent, await asyncio.wrap_future(future))
 
+    def output_request(self, stream: Any, ident: Any, parent: Any) -> None:
+        """List the cells whose output is kept, or give the output of one.
+
+        Content:
+            msg_id (ours): of the request whose output is wanted; all are listed without it.
+            subshell_id (ours): list those of that subshell only; by name or id.
+            since (ours): only what is newer, in seconds since the epoch.
+
+        Reply:
+            cells: a list of what is known of each, and the `outputs` of the one that was asked for.
+            dropped: how many cells were forgotten for want of space.
+        """
+        wanted = parent["content"]
+        msg_id, since = wanted.get("msg_id"), wanted.get("since")
+        outputs = self._engine.outputs
+
+        def look() -> dict[str, Any]:
+            if msg_id is None:
+                found = [_described(c) for c in outputs.cells(wanted.get("subshell_id"), since)]
+            else:
+                cell = outputs.request(msg_id)
+                found = [{**_described(cell), "outputs": cell.outputs(since)}]
+            return {"cells": found, "dropped": outputs.dropped}
+
+        self._answer(stream, ident, parent, look)
+
     def usage_request(self, stream: Any, ident: Any, parent: Any) -> None:
         """Measure the process and its machine, on ipykernel 5 as later versions do.
 
@@ -208,3 +235,17 @@ class ControlHandlers:
                 "host_virtual_memory": dict(psutil.virtual_memory()._asdict()),
             },
         )
+
+
+def _described(cell: CellOutput) -> dict[str, Any]:
+    return {
+        "msg_id": cell.msg_id,
+        "subshell_id": cell.subshell_id,
+        "shells": list(cell.shells),
+        "execution_count": cell.count,
+        "code": cell.code,
+        "began": cell.began,
+        "ended": cell.ended,
+        "size": cell.size,
+        "lost": cell.lost,
+    }

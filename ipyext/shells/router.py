@@ -25,9 +25,9 @@ from ipyext.shells.shell import ParentShell, Shell
 
 log = logging.getLogger("ipyext.router")
 
-# Requests that work on the InteractiveShell: on control they run in the service thread, so that
-# the control thread stays free.
-_SHELL_WORK = frozenset(
+# Requests that work on the InteractiveShell, or may have much to say: on control they run in the
+# service thread, so that the control thread stays free.
+_SERVICE_WORK = frozenset(
     {
         "execute_request",
         "complete_request",
@@ -35,6 +35,7 @@ _SHELL_WORK = frozenset(
         "history_request",
         "is_complete_request",
         "apply_request",
+        "output_request",
     }
 )
 
@@ -136,7 +137,7 @@ class Router:
         request = self._receive("control", frames)
         if request is None:
             return
-        if request.type in _SHELL_WORK:
+        if request.type in _SERVICE_WORK:
             self._put(self._helpers.need("service"), request)
         else:
             self._spawn(self._dispatcher.on_control(request))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import pytest
 from IPython.core.error import UsageError
 
-from ipyext.magics.arguments import ACTIONS, SUBSHELL, parse, parse_cell_line
+from ipyext.magics.arguments import ACTIONS, SUBSHELL, parse, parse_cell_line, parse_moment
 
 GOOD = [
     ("", "list", {}),
@@ -51,6 +53,11 @@ BAD = [
     ("jobs a", "Usage: %subshell jobs"),
     ("list --all", "Usage: %subshell list"),
     ("delete a --all", "Usage: %subshell delete NAME|ID...|--all"),
+    ("output a 1", "Usage: %subshell output"),
+    ("output 1 --last", "Usage: %subshell output"),
+    ("output 1 --all", "Usage: %subshell output"),
+    ("output --since", "Usage: %subshell output"),
+    ("output --since soon", "Use a number with s, m, h or d"),
     ("--nonsense", "See %subshell?"),
     ("delete --nonsense", "Usage: %subshell delete"),
     ("delete 'open", "Usage: %subshell delete"),
@@ -97,3 +104,48 @@ def test_bad_cell_lines_say_so() -> None:
         assert "%%subshell" in str(caught.value)
         assert "\n" not in str(caught.value)
         assert parse_cell_line(line) is None
+
+
+OUTPUT = [
+    ("output", None, None, False),
+    ("output look", None, "look", False),
+    ("output 3", 3, None, False),
+    ("output 3 look", 3, "look", False),
+    ("output --last", None, None, True),
+    ("output --last look", None, "look", True),
+    ("output look --last", None, "look", True),
+    ("output 3 --since 5m look", 3, "look", False),
+]
+
+
+@pytest.mark.parametrize(("line", "count", "name", "last"), OUTPUT)
+def test_output(line: str, count: int | None, name: str | None, last: bool) -> None:
+    found = SUBSHELL.parse(line)[1]
+    assert (found.count, found.name, found.last) == (count, name, last)
+    assert (found.since is None) == ("--since" not in line)
+
+
+NOW = datetime(2026, 11, 25, 14, 30).timestamp()
+MOMENTS = [
+    ("90s", NOW - 90),
+    ("1.5m", NOW - 90),
+    ("10min", NOW - 600),
+    ("2h", NOW - 7200),
+    ("1d", NOW - 86400),
+    ("9:05", datetime(2026, 11, 25, 9, 5).timestamp()),
+    ("14:30:00", NOW),
+    ("14:31", datetime(2026, 11, 24, 14, 31).timestamp()),
+    ("2026-11-01T10:00", datetime(2026, 11, 1, 10).timestamp()),
+    ("2026-11-01", datetime(2026, 11, 1).timestamp()),
+]
+
+
+@pytest.mark.parametrize(("text", "moment"), MOMENTS)
+def test_moments(text: str, moment: float) -> None:
+    assert parse_moment(text, NOW) == moment
+
+
+@pytest.mark.parametrize("text", ["", "5", "m", "-5m", "25:00", "5 m", "2026-13-01", "1e3s"])
+def test_what_is_no_moment(text: str) -> None:
+    with pytest.raises(UsageError, match="is no time"):
+        parse_moment(text, NOW)

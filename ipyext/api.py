@@ -114,7 +114,7 @@ def debugger() -> Debugger:
 
 def jobs() -> list[Job]:
     """Detached cells, oldest first."""
-    return list(active().engine.jobs)
+    return list(active().engine.launcher.jobs)
 
 
 def outputs(name: str | None = None, since: float | None = None) -> list[CellOutput]:

@@ -54,7 +54,7 @@ class SubshellMagics(Magics):
         if arguments.job and not arguments.job.isidentifier():
             raise UsageError(f"--job {arguments.job!r} is not a variable name.")
         try:
-            job = self._engine.submit(
+            job = self._engine.launcher.submit(
                 arguments.name, "\n" + cell, captured=None if arguments.detach else self.shell
             )
         except IpyextError as error:
@@ -180,7 +180,7 @@ class SubshellMagics(Magics):
     def _jobs(self, arguments: Any) -> None:
         rows = [
             (job.number, job.subshell, job.status, duration(job.seconds), first_line(job.code))
-            for job in self._engine.jobs
+            for job in self._engine.launcher.jobs
         ]
         show_table(("job", "subshell", "state", "time", "code"), rows)
 

@@ -11,7 +11,6 @@ import asyncio
 import concurrent.futures
 import functools
 import inspect
-import itertools
 import threading
 import weakref
 from collections.abc import Callable, Iterator
@@ -33,7 +32,8 @@ from ipyext.shells.exit_guard import ExitGuard
 from ipyext.shells.helpers import Helpers
 from ipyext.shells.interrupt import Gate, MainGate
 from ipyext.shells.interrupts import Interrupts
-from ipyext.shells.jobs import Captured, DetachedCell, Job
+from ipyext.shells.jobs import DetachedCell
+from ipyext.shells.launcher import Launcher
 from ipyext.shells.main_calls import MainCall, MainCalls
 from ipyext.shells.outputs import Outputs
 from ipyext.shells.registry import Registry
@@ -58,14 +58,13 @@ class Engine:
         self.parent = ParentShell(self._wake_main)
         self.registry = Registry(self._new_child, lambda child: self.router.close_child(child))
         self.stdin = Stdin(host)
-        self.jobs: list[Job] = []
+        self.launcher = Launcher(self)
         self.recorders: dict[str, Callable[[str], None]] = {}
         self.listeners: dict[int, Callable[[str, str], None]] = {}
         self.outputs = Outputs(host, self.registry, self._asking, self._at_work)
         self.published = self.outputs.journal.record
         self._dispatcher = Dispatcher(host, self.contexts, self.outputs.expect)
         self.main_gate = self._dispatcher.main_gate
-        self._job_numbers = itertools.count(1)
         self.interrupts = Interrupts(self.parent, self.main_gate, self._children)
         self.main_calls = MainCalls(self.parent, self.contexts, self.interrupts)
         self.exit_guard = ExitGuard(self.contexts.threads)
@@ -89,7 +88,7 @@ class Engine:
             self.registry,
             self.helpers,
             parse_line=parse_line,
-            ask=self._ask,
+            ask=self.ask,
             heard=self.culler.heard,
             revived=self.culler.made,
         )
@@ -413,7 +412,7 @@ class Engine:
     async def _run_cell(self, child: ChildShell, code: str, **options: Any) -> Any:
         return await self.host.run_cell(child.interactive, code, drive=child.drive, **options)
 
-    def _ask(self, request: Request, prompt: str, password: bool) -> str:
+    def ask(self, request: Request, prompt: str, password: bool) -> str:
         request.output.flush_all()
         shell = request.shell or self.parent
         return self.stdin.ask(shell, request.idents, request.message, prompt, password)
@@ -445,36 +444,6 @@ class Engine:
             self.registry.dismiss(child, from_within=self.contexts.current())
             return child
         return None
-
-    def submit(self, name: str | None, code: str, captured: Any | None = None) -> Job:
-        """Queue a cell in a child (made on demand) and return at once. Any shell's thread.
-
-        Where `captured`, the calling shell's InteractiveShell, is given, what it captures at the
-        moment gets the cell's output as well.
-        """
-        child = self.registry.create(ephemeral=True) if name is None else self.registry.named(name)
-        launcher = self.contexts.current()
-        parent = self.parent
-        message = parent.message(self.host.main) if launcher is None else launcher.message
-        idents = parent.idents if launcher is None else launcher.idents
-        request = Request(self.host, "shell", (), idents, message, self._ask)
-        request.shell = child
-        cell = DetachedCell(code, request, self._cell_of(code))
-        if captured is not None:
-            cell.capture = Captured(list(self.current_shell().captures), captured.display_pub)
-        job = Job(next(self._job_numbers), child, cell, self.current_shell)
-        self.jobs.append(job)
-        self.outputs.detached(request, child, cell.future)
-        if not child.put(cell):
-            cell.delete(child.label)
-        return job
-
-    def _cell_of(self, body: str) -> str | None:
-        """The calling cell, if `body` is what it wants run in a subshell."""
-        cell = self.current_cell()
-        if cell is None or cell_body(cell) == cell:
-            return None
-        return cell if cell_body(cell).lstrip("\n") == body.lstrip("\n") else None
 
     # -- the end -------------------------------------------------------------------------------
 

@@ -51,7 +51,7 @@ class Subshell:
         Raises:
             SubshellNotFoundError: it was deleted, or it is the parent subshell.
         """
-        return self._engine.submit(str(self._child().id), code)
+        return self._engine.launcher.submit(str(self._child().id), code)
 
     def inputs(self) -> list[str]:
         """What was run there with history, oldest first. Same errors as `run`."""

@@ -272,3 +272,40 @@ def test_interrupt_right_after_continue(
         debugger.forget()
         assert kernel.execute("1 + 1", subshell=where).result == "2"
         assert not debugger.events("stopped")
+
+
+SLOW = """
+import threading, ipyext.extension as e
+inside, on = threading.Event(), threading.Event()
+writer = e.active().engine.debug.debugpy._py_db.writer
+class Slow:
+    def __init__(self, queue): self.queue = queue
+    def __getattr__(self, name): return getattr(self.queue, name)
+    def put(self, message, *rest):
+        if "ZeroDivisionError" in str(message.as_dict):
+            inside.set()
+            on.wait(20)
+        self.queue.put(message, *rest)
+writer._cmd_queue = Slow(writer._cmd_queue)
+"""
+
+
+def test_an_interrupt_loses_no_message_of_the_debugger(
+    kernel: Wire, debugger: JupyterDap, where: str | None
+) -> None:
+    """It comes while the debugger, in the thread that it looks at, has something to say."""
+    assert kernel.execute(SLOW).status == "ok"
+    other = kernel.create()
+    debugger.set_breakpoints(debugger.cell(CODE), {"line": 3, "condition": "1 / 0"})
+    debugger.forget()
+    running = kernel.send_execute(CODE, subshell=where)
+    assert kernel.execute("inside.wait(20)", subshell=other).result == "True"
+    kernel.control("interrupt_request", {"subshell_id": where} if where else {})
+    kernel.execute("on.set()", subshell=other)
+    (answer,) = kernel.wait(running)
+    assert answer.content["ename"] == "KeyboardInterrupt"
+    kernel.until(lambda: "ZeroDivisionError" in debugger.said(), what="the message")
+    running = stop_in(kernel, debugger, where)  # it is debugged as before
+    thread = debugger.events("stopped")[-1]["body"]["threadId"]
+    debugger.do("continue", threadId=thread)
+    assert kernel.wait(running)[0].status == "ok"

@@ -64,6 +64,13 @@ DECIDE = Patch(
     upstream="pydevd.py PyDB.set_suspend",
     shape=function("thread", "stop_reason"),
 )
+SAY = Patch(
+    id="debugger.say",
+    target="_pydevd_bundle.pydevd_comm.WriterThread.add_command, pydevd.PyDB.notify_thread_created",
+    what="What the debugger has to say is not interrupted by an interrupt of the code it looks at.",
+    why="Messages and new threads are lost, and the locks that this takes may stay taken.",
+    upstream="pydevd_comm.py WriterThread; pydevd.py PyDB.notify_thread_created",
+)
 ENUMERATE = Patch(
     id="debugger.enumerate",
     target="_pydevd_bundle.pydevd_daemon_thread.PYDEVD_APPLY_PATCHING_TO_HIDE_PYDEVD_THREADS",
@@ -151,11 +158,15 @@ class Debugpy:
             raise DebuggerInUseError
         self._mine = True
         import pydevd_tracing
+        from _pydevd_bundle.pydevd_comm import WriterThread
 
+        switch = self._ledger.switch
         changes: list[Change] = [
             marked(self._stock),
-            Wrap(SUSPEND, pydevd.PyDB, "do_wait_suspend", self._suspend, self._ledger.switch),
-            Wrap(DECIDE, pydevd.PyDB, "set_suspend", self._decide, self._ledger.switch),
+            Wrap(SUSPEND, pydevd.PyDB, "do_wait_suspend", self._suspend, switch),
+            Wrap(DECIDE, pydevd.PyDB, "set_suspend", self._decide, switch),
+            Wrap(SAY, WriterThread, "add_command", self._whole, switch),
+            Wrap(SAY, pydevd.PyDB, "notify_thread_created", self._whole, switch),
             answer_failures(self._ledger, self._hooks),
         ]
         marking = sys.modules["_pydevd_bundle.pydevd_daemon_thread"]
@@ -312,6 +323,10 @@ class Debugpy:
 
     def _decide(self, wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
         with self._no_later(args[0]):
+            return wrapped(*args, **kwargs)
+
+    def _whole(self, wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
+        with self._hooks.uninterrupted():
             return wrapped(*args, **kwargs)
 
     @contextlib.contextmanager

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import ast
+import contextlib
+import os
 import sys
+from pathlib import Path
 
 import pytest
 
 from tests.conftest import LANE
 from tests.dap import JupyterDap
-from tests.wire import Wire
+from tests.tcp_dap import TcpDap
+from tests.wire import KernelProcess, Wire
 
 TRACES = """
 import sys, threading
@@ -193,3 +197,54 @@ def test_it_says_nothing_by_itself(kernel: Wire, lab: JupyterDap, child: str) ->
             assert "pydevd" not in answer.text("stderr").lower()
         lab.do("disconnect")
     assert not [m for m in kernel.stray_output() if "settrace" in str(m["content"])]
+
+
+THREADS = "import threading; sorted(t.name for t in threading.enumerate())"
+FILES = (
+    "import os, ipyext_patches.cell_files as f\n"
+    "sorted(os.listdir(f.folder())) if os.path.isdir(f.folder()) else None"
+)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc is Linux's")
+def test_stop_and_unload_leave_nothing(stock: Wire, process: KernelProcess) -> None:
+    """No thread, no descriptor, no file."""
+    folder = Path(f"/proc/{process.process.pid}/fd")
+
+    def held() -> tuple[list[str], list[str]]:
+        threads = ast.literal_eval(str(stock.execute(THREADS).result))
+        open_ = []
+        for entry in folder.iterdir():
+            with contextlib.suppress(OSError):  # closed meanwhile: SQLite's journal
+                open_.append(os.readlink(entry).split(":")[0])
+        return threads, sorted(name for name in open_ if "profile_default" not in name)
+
+    def debug() -> None:
+        for line in ("%debugctl start", "%debugctl break some_function", "%debugctl listen"):
+            assert stock.execute(line).status == "ok", line
+        answer = stock.execute("import ipyext\nipyext.debugger().status().address")
+        editor = TcpDap(*ast.literal_eval(str(answer.result)))
+        editor.attach()
+        running = stock.send_execute("breakpoint()\n1")
+        thread = editor.event("stopped")["threadId"]
+        editor.do("continue", threadId=thread)
+        stock.wait(running)
+        editor.do("disconnect")
+        editor.close()
+        for line in ("%debugctl unlisten", "%debugctl stop"):
+            assert stock.execute(line).status == "ok", line
+
+    stock.execute("1")
+    at_first, files = held(), stock.execute(FILES).result
+    assert stock.execute("%load_ext ipyext").status == "ok"
+    loaded = held()
+    debug()
+    stopped = held()
+    assert stopped[0] == sorted([*loaded[0], "Debug router"])
+    assert len(stopped[1]) <= len(loaded[1]) + 5  # its loop, and by what it publishes
+    for _ in range(3):
+        debug()
+    assert held() == stopped
+    assert stock.execute("%unload_ext ipyext").status == "ok"
+    assert held() == at_first
+    assert stock.execute(FILES).result == files

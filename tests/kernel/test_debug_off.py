@@ -130,7 +130,9 @@ def test_load_while_the_stock_debugger_is_on(stock: Wire) -> None:
     lab = JupyterDap(stock)
     lab.check = lambda message: message
     lab.attach()
-    assert stock.execute("%load_ext ipyext").status == "ok"
+    # Its tracing makes an import of many modules take seconds, more where others compute.
+    (loaded,) = stock.wait(stock.send_execute("%load_ext ipyext"), timeout=100.0)
+    assert loaded.status == "ok"
     assert not lab.do("debugInfo")["isStarted"]
     stop_once(stock, lab)
 

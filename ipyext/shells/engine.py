@@ -153,6 +153,14 @@ class Engine:
             self.parent.executed += item.type == "execute_request"
             self.parent.done()
 
+    def main_begins(self) -> None:
+        if not self.parent.busy and not self.router.closing:
+            message = self.parent.message(self.host.main)
+            self.parent.adopt(Request(self.host, "shell", (), [], message, self.ask))
+
+    def main_ends(self) -> None:
+        self.parent.disown()
+
     def drain_main(self) -> list[Any]:
         items = self.parent.drain()
         for item in items:

@@ -205,7 +205,23 @@ class ParentShell(Shell):
     def __init__(self, wake: Any) -> None:
         super().__init__(None, None)
         self._wake_main = wake
+        self._adopted: Request | None = None
         self.stopped_at: Pause | None = None
+
+    def adopt(self, request: Request) -> None:
+        """The stock kernel has main work on `request`; `disown` says that it does no more."""
+        with self._lock:
+            if self.current is None:
+                self.current = self._adopted = request
+                self.since = time.monotonic()
+
+    def disown(self) -> None:
+        """Undo `adopt`. Nothing happens while main works on a request from its queue."""
+        with self._lock:
+            if self._adopted is not None and self.current is self._adopted:
+                self.executed += self._adopted.type == "execute_request"
+                self.done()
+            self._adopted = None
 
     def message(self, main: Any) -> Message:
         """The request that main works on, or did last. `main` is its InteractiveShell."""

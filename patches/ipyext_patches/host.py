@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import threading
 from collections.abc import Awaitable, Callable, Iterator, Sequence
@@ -80,6 +81,16 @@ class Host:
         """Whether the kernel reads its sockets already; False while profiles are loaded."""
         return hasattr(self.kernel, "io_loop")
 
+    @property
+    def in_handler(self) -> bool:
+        """Whether the calling code belongs to a request that the stock kernel handles on main."""
+        return (
+            self.started
+            and threading.current_thread() is threading.main_thread()
+            # What `pre_handler_hook` sees to; at other times ipykernel ignores the signal.
+            and signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        )
+
     def open(
         self,
         hooks: Hooks,
@@ -122,6 +133,11 @@ class Host:
                 "Another extension may have changed it: load ipyext first, or report this.",
             ) from error
         self._ledger.apply(changes)
+
+    def begin(self) -> None:
+        """After `open`: requests are routed from here on, those that main had not begun first."""
+        if self._channels.taken:
+            self._channels.hand_over()
 
     def _changes(
         self,
@@ -208,6 +224,7 @@ class Host:
                 start()
                 if self._ledger.switch.on:
                     channels.take()
+                    channels.hand_over()
                     for function in self._at_start:
                         function()
 

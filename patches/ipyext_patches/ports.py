@@ -92,6 +92,12 @@ class Hooks(Protocol):
     def main_turn(self) -> Awaitable[None]:
         """Answer the next request of the parent subshell, if there is one. Main thread."""
 
+    def main_begins(self) -> None:
+        """Main works on a request, which may be one that we have not routed. Main thread."""
+
+    def main_ends(self) -> None:
+        """It does no more. Main thread."""
+
     def drain_main(self) -> list[Frames]:
         """Give up what main has not begun, oldest first. Main or shell channel thread."""
 

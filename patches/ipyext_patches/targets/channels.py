@@ -225,14 +225,17 @@ class Channels:
         self.control: SharedStream
         self.stdin: SharedStream
         self.taken = False
+        self._held: list[Frames] | None = None
         self._monitor: ZMQStream | None = None
         self._watchers: list[Callable[[int], None]] = []
 
     def take(self) -> None:
         """Afterwards the engine gets every message of the shell, control and stdin channels.
 
-        If one of them cannot be taken over, those that could are given back.
+        Those of shell from `hand_over` on; what main had not begun comes first. If one of the
+        channels cannot be taken over, those that could are given back.
         """
+        self._held = []
         with ExitStack() as undo:
             self._take_shell()
             undo.callback(self._give_back_shell)
@@ -241,6 +244,27 @@ class Channels:
             self.shell_loop.ask(self._take_stdin)
             undo.pop_all()
         self.taken = True
+
+    def hand_over(self) -> None:
+        """Everything is in force: route what came in before. Not in the shell channel thread."""
+        self.shell_loop.ask(self._hand_over)
+
+    def hold(self, frames: Frames) -> None:
+        """Keep a message that came in before or while the channels were taken over, in order."""
+        assert self._held is not None
+        self._held.append(frames)
+
+    def _hand_over(self) -> None:
+        held, self._held = self._held or [], None
+        for frames in held:
+            self.hooks.shell_message(frames)
+
+    def shell_message(self, frames: Frames) -> None:
+        """A message came in on the shell ROUTER. Shell channel thread."""
+        if self._held is None:
+            self.hooks.shell_message(frames)
+        else:
+            self.hold(frames)
 
     def give_back(self) -> None:
         """Afterwards shell and control are stock, and so is what main had not begun."""
@@ -284,7 +308,8 @@ class Channels:
 
     def not_begun(self) -> list[Frames]:
         """What main had not begun, for the stock kernel to read."""
-        return [self.reader.forget(frames) for frames in self.hooks.drain_main()]
+        held, self._held = self._held or [], None
+        return [*held, *(self.reader.forget(frames) for frames in self.hooks.drain_main())]
 
     def wake_main(self) -> None:
         """Have main call `Hooks.main_turn`, in its turn. Shell channel thread."""
@@ -323,8 +348,19 @@ class MovedShellChannels(Channels):
     stream: ZMQStream
 
     def _take_shell(self) -> None:
-        self._moved = MovedSocket(self.stream, self.shell_loop, self.hooks.shell_message)
+        self._hold_queue()
+        self._moved = MovedSocket(self.stream, self.shell_loop, self.shell_message)
         self._moved.move(self._set_shell)
+
+    def _hold_queue(self) -> None:
+        """Take what was read off the socket, but not begun, out of the kernel's own queue."""
+        queue = self.kernel.msg_queue
+        for item in [queue.get_nowait() for _ in range(queue.qsize())]:
+            *_, dispatch, arguments = item
+            if dispatch == self.kernel.dispatch_shell:
+                self.hold(arguments[-1])
+            else:
+                queue.put_nowait(item)
 
     def _set_shell(self, stream: SharedStream) -> None:
         self.shell = stream

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
+
+import zmq
 
 from ipyext_patches.ledger import Change, Ledger, SetAttribute
 from ipyext_patches.ports import Frames, Hooks, LoopPort
@@ -48,15 +51,33 @@ class Ipykernel7Channels(Channels):
         return self.manager.get_shell_channel_to_subshell_socket(None)
 
     def _take_shell(self) -> None:
-        self._incoming = BorrowedCallback(self.kernel.shell_stream, self.hooks.shell_message)
+        self._incoming = BorrowedCallback(self.kernel.shell_stream, self.shell_message)
         # 7.0 to 7.2 send what main replies raw on the ROUTER, which strands requests.
         pipes = [self.manager._main_to_shell_channel.to_stream]
         self._outgoing = [BorrowedCallback(pipe, self._forward) for pipe in pipes]
-        self.shell_loop.ask(self._install)
+        on_main = threading.current_thread() is threading.main_thread()
+        self.shell_loop.ask(lambda: self._install(main_waits=on_main))
+        if on_main:
+            self._inner()._rebuild_io_state()
 
-    def _install(self) -> None:
+    def _inner(self) -> Any:
+        """Main's end of the pipe to it."""
+        return self.manager._shell_channel_to_main.to_stream
+
+    def _install(self, main_waits: bool) -> None:
         for callback in (self._incoming, *self._outgoing):
             callback.install()
+        # Nothing is put into main's pipe from here on but wake-ups. Main reads it, so this is for
+        # while main waits for us; of a load from elsewhere main begins what there is by itself.
+        woken = False
+        while main_waits and self._inner().socket.EVENTS & zmq.POLLIN:
+            frames = self._inner().socket.recv_multipart(zmq.NOBLOCK, copy=False)
+            if len(frames) == 1:
+                woken = True
+            else:
+                self.hold(frames)
+        if woken:
+            self._main_pipe().send(WAKE)
 
     def _forward(self, frames: Any) -> None:
         self.shell.stream.send_multipart(frames, copy=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import threading
 from typing import Any
 
 from ipykernel.kernelbase import Kernel
@@ -57,6 +58,14 @@ SLEEP = Patch(
     why="The sleep gives the iopub thread time; a child's output is handed over in order anyway.",
     upstream="ipykernel/kernelbase.py execute_request",
 )
+TURN = Patch(
+    id="kernel.stock-turn",
+    target="ipykernel.kernelbase.Kernel.pre_handler_hook and post_handler_hook",
+    what="Tell us when main works on a request that the stock kernel took in before the load.",
+    why="Main is busy then: the stop button means it, and questions must not wait for it.",
+    upstream="ipykernel/kernelbase.py dispatch_shell",
+    shape=function(),
+)
 ABORT = Patch(
     id="kernel.abort-queues",
     target="ipykernel.kernelbase.Kernel._abort_queues",
@@ -78,6 +87,7 @@ def changes(ledger: Ledger, hooks: Hooks, kernel: Any, lane: Lane) -> list[Chang
     """The changes to the kernel object itself (lane: its major version)."""
     return [
         *_threads(ledger, hooks, kernel),
+        *_turns(ledger, hooks, kernel),
         _parent(ledger, hooks, kernel, lane),
         _info(ledger, hooks, kernel),
         _count(ledger, hooks, kernel),
@@ -99,6 +109,29 @@ def _threads(ledger: Ledger, hooks: Hooks, kernel: Any) -> list[Change]:
             original(parent_header)
 
     return [SetAttribute(THREADS, kernel, name, associate)]
+
+
+def _turns(ledger: Ledger, hooks: Hooks, kernel: Any) -> list[Change]:
+    before, after = kernel.pre_handler_hook, kernel.post_handler_hook
+
+    def told() -> bool:
+        # A stock subshell's thread calls them, too.
+        return ledger.switch.on and threading.current_thread() is threading.main_thread()
+
+    def pre_handler_hook() -> None:
+        before()
+        if told():
+            hooks.main_begins()
+
+    def post_handler_hook() -> None:
+        if told():
+            hooks.main_ends()
+        after()
+
+    return [
+        SetAttribute(TURN, kernel, "pre_handler_hook", pre_handler_hook),
+        SetAttribute(TURN, kernel, "post_handler_hook", post_handler_hook),
+    ]
 
 
 def _parent(ledger: Ledger, hooks: Hooks, kernel: Any, lane: Lane) -> Change:

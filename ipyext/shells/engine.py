@@ -466,8 +466,16 @@ class Engine:
                 request.output.hurry()
         self.culler.stop()
         self._delete_all()
+        service = self.helpers.get("service")
         for helper in self.helpers.give_up():
             helper.retire()
+        if service is not None:
+            # It must not look while the stock kernel does: they share what is the process's.
+            for request in service.withdraw(_is_for_main):
+                request.shell = None
+                self.parent.put(request)
+            if service.thread is not threading.current_thread():
+                service.thread.join(2.0)  # bounded: it may look at somebody's endless code
 
     def abandon(self) -> None:
         """The process ends: delete every child, and the helpers. Any thread."""
@@ -491,6 +499,11 @@ def _request_of(item: Any) -> Request | None:
     """The request behind an item of a child's queue."""
     found = item.request if isinstance(item, DetachedCell) else item
     return found if isinstance(found, Request) else None
+
+
+def _is_for_main(item: Any) -> bool:
+    """Whether it came on the shell channel, where the stock kernel answers it as well."""
+    return isinstance(item, Request) and item.channel == "shell"
 
 
 def _nobody() -> None:

@@ -9,7 +9,7 @@ import threading
 import time
 import weakref
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol
 
@@ -188,6 +188,13 @@ class Shell:
         """Give up what is queued, oldest first."""
         with self._lock:
             return self._drain()
+
+    def withdraw(self, wanted: Callable[[Any], bool]) -> list[Any]:
+        """Give up what is queued and `wanted`, oldest first."""
+        with self._lock:
+            found = [item for item in self._queue if wanted(item)]
+            self._queue = deque(item for item in self._queue if item not in found)
+            return found
 
     def _drain(self) -> list[Any]:
         items = [item for item in self._queue if not isinstance(item, EndOfAbort)]

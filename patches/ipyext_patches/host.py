@@ -183,7 +183,7 @@ class Host:
             yield from ipython.magics_changes(MAGICS, main, one)
         yield from ipython.parse_changes(ledger, main)
         yield from ipython.interrupt_changes(hooks, stock, main)
-        yield from completer.changes(MAGICS, hooks, main, completers)
+        yield from completer.changes(MAGICS, ledger, hooks, main, completers)
         yield from kernel.changes(ledger, hooks, stock, self.lane)
         self._cell_names.hooks = hooks
         yield from cells.changes(ledger, hooks, main, self.lane, self._cell_names)

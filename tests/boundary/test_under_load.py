@@ -275,3 +275,21 @@ def test_the_stock_write_is_back_before_ipython_keeps_it(loaded: Kernel) -> None
     loaded.run("from ipyext.extension import active")
     ids = loaded.ask("[one.patch.id for one in active().host.report()]")
     assert ids.index("ipython.tee") < ids.index("output.write")  # undone in reverse
+
+
+def test_a_completion_that_is_under_way(loaded: Kernel) -> None:
+    """In a helper, while the stock kernel completes already: both are answered."""
+    wire = loaded.wire
+    child = wire.create()
+    loaded.run("import threading; go = threading.Event(); from ipyext.extension import active")
+    main = wire.begin("go.wait(30)")
+    content = {"code": "thre", "cursor_pos": 4}
+    asked = [wire.send("complete_request", content) for _ in range(30)]
+    unload = wire.send_execute("go.set()\n" + UNLOAD, subshell=child)
+    asked += [wire.send("complete_request", content) for _ in range(30)]
+    wire.wait(main, unload)
+    for answer in wire.wait(*asked, timeout=60):
+        assert answer.status == "ok", answer.content
+        assert "threading" in answer.content["matches"]
+    loaded.run("del active")
+    loaded.assert_stock()

@@ -169,3 +169,38 @@ def test_every_look_while_names_come_and_go(
             assert EXPECTED[which].rpartition(".")[2] in {m.rpartition(".")[2] for m in matches}
         if LOOKS[which][0] == "execute_request":
             assert "steady_name" in ast.literal_eval(str(answer.result))
+
+
+def test_completion_leaves_the_filters_of_warnings_alone(kernel: Wire, child: str) -> None:
+    """They are the process's: another shell sets one, and warns, in the middle of a completion."""
+    assert kernel.execute("%config IPCompleter.use_jedi = False").status == "ok"
+    kernel.execute(
+        """
+import warnings
+class Slow:
+    def __dir__(self):
+        go.set(); done.wait(30)
+        return ['found']
+slow = Slow()
+"""
+    )
+    content = {"code": "slow.", "cursor_pos": 5}
+    completion = kernel.send("complete_request", content, subshell=child)
+    cell = kernel.execute(
+        """
+go.wait(30)
+with warnings.catch_warnings():  # as it ends, it puts back what it met
+    done.set()
+    warnings.simplefilter('always')
+    warnings.warn('seen')
+warnings.filterwarnings('ignore', 'mine')
+"""
+    )
+    assert "seen" in cell.text("stderr")
+    (answer,) = kernel.wait(completion)
+    assert answer.status == "ok", answer.content
+    assert [match.rpartition(".")[2] for match in answer.content["matches"]][-1:] == ["found"]
+    kept = "[f for f in warnings.filters if f[1] is not None and f[1].pattern == 'mine']"
+    assert kernel.execute(f"len({kept})").result == "1"
+    kernel.execute(f"for f in {kept}: warnings.filters.remove(f)")
+    kernel.execute("%config IPCompleter.use_jedi = True")

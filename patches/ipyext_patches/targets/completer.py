@@ -5,7 +5,9 @@ from __future__ import annotations
 import builtins
 import functools
 import re
+import sys
 import threading
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import MethodType, SimpleNamespace
@@ -13,11 +15,11 @@ from typing import Any
 
 from IPython.core import completer as ipython_completer
 from IPython.core.hooks import CommandChainDispatcher
-from IPython.core.magics.namespace import NamespaceMagics
 
-from ipyext_patches.ledger import Change, SetAttribute, SetItem
+from ipyext_patches.ledger import Action, Change, Ledger, SetAttribute, SetItem, Switch
 from ipyext_patches.ports import Hooks
 from ipyext_patches.spec import ITEM, Patch, function
+from ipyext_patches.targets import imports
 from ipyext_patches.targets.namespace import ChildNamespace
 
 COMPLETE = Patch(
@@ -38,6 +40,17 @@ BUILTINS = Patch(
     why="The completer iterates over them while other shells make and delete some.",
     upstream="IPython/core/completer.py global_matches",
 )
+WARNINGS = Patch(
+    id="completer.warnings",
+    target="`warnings` in IPython.core.completer and in Jedi; warnings._showwarnmsg",
+    what="They silence warnings for themselves, not for the process.",
+    why=(
+        "catch_warnings() swaps the filters of the process. Where two shells overlap in it, one "
+        "puts back the other's: completion fails with ProvisionalCompleterWarning (without a reply "
+        "by the stock kernel), and filters that a cell has set, or its warnings, get lost."
+    ),
+    upstream="IPython/core/completer.py provisionalcompleter; jedi/inference/compiled/access.py",
+)
 TABLES = Patch(
     id="completer.magics",
     target="IPython.core.magic.MagicsManager.lsmagic (main's)",
@@ -56,6 +69,7 @@ LISTINGS = Patch(
 )
 
 TRIES = 20
+WAIT = 2.0  # seconds that an unload waits for a completion, which might be somebody's endless code
 
 
 def steadily(function: Callable[[], Any]) -> Any:
@@ -92,7 +106,63 @@ class _Builtins:
         return getattr(builtins, name)
 
 
-def changes(patch: Patch, hooks: Hooks, main: Any, completers: dict[str, Any]) -> Iterator[Change]:
+class _Warnings:
+    """Stands for the module `warnings` in code that only looks.
+
+    Its `catch_warnings` is the calling thread's: what this thread warns of within goes nowhere.
+    """
+
+    def __init__(self) -> None:
+        self._mine = threading.local()
+
+    @property
+    def _quiet(self) -> bool:
+        return bool(getattr(self._mine, "depth", 0))
+
+    @contextmanager
+    def catch_warnings(self, *args: Any, **kwargs: Any) -> Iterator[list[Any]]:
+        self._mine.depth = getattr(self._mine, "depth", 0) + 1
+        try:
+            yield []
+        finally:
+            self._mine.depth -= 1
+
+    def warn(self, message: Any, category: Any = None, stacklevel: int = 1, **more: Any) -> None:
+        if not self._quiet:
+            warnings.warn(message, category, stacklevel + 1, **more)
+
+    def _set_filter(self, name: str, *args: Any, **kwargs: Any) -> None:
+        if not self._quiet:
+            getattr(warnings, name)(*args, **kwargs)
+
+    def filterwarnings(self, *args: Any, **kwargs: Any) -> None:
+        self._set_filter("filterwarnings", *args, **kwargs)
+
+    def simplefilter(self, *args: Any, **kwargs: Any) -> None:
+        self._set_filter("simplefilter", *args, **kwargs)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(warnings, name)
+
+    def changes(self) -> Iterator[Change]:
+        show = warnings._showwarnmsg  # type: ignore[attr-defined]
+
+        def _showwarnmsg(message: Any) -> None:
+            if not self._quiet:
+                show(message)
+
+        yield SetAttribute(WARNINGS, warnings, "_showwarnmsg", _showwarnmsg)
+        for name in (ipython_completer.__name__, *_JEDI):
+            if getattr(sys.modules.get(name), "warnings", None) is warnings:
+                yield SetAttribute(WARNINGS, sys.modules[name], "warnings", self)
+
+
+_JEDI = ("jedi.inference.compiled.access", "jedi.inference.docstrings")
+
+
+def changes(
+    patch: Patch, ledger: Ledger, hooks: Hooks, main: Any, completers: dict[str, Any]
+) -> Iterator[Change]:
     """Completion and listings, and custom completers: IPython cannot unregister those either.
 
     Where one of those applies, front ends get what it says and nothing else.
@@ -122,9 +192,12 @@ def changes(patch: Patch, hooks: Hooks, main: Any, completers: dict[str, Any]) -
 
     for word, dispatcher in ours.items():
         yield SetItem(patch, table, word, dispatcher)
-    yield SetAttribute(COMPLETE, main.kernel, "do_complete", do_complete)
+    yield from _Warnings().changes()
     yield SetAttribute(BUILTINS, ipython_completer, "builtin_mod", _Builtins())
-    yield from _magics(main.magics_manager)
+    # Between these: nobody completes any more when those above are undone.
+    yield Action(COMPLETE, lambda: None, steady.end)
+    yield SetAttribute(COMPLETE, main.kernel, "do_complete", do_complete)
+    yield from _magics(ledger, main.magics_manager)
 
 
 class _Steady:
@@ -133,16 +206,26 @@ class _Steady:
     def __init__(self, main: Any, hooks: Hooks) -> None:
         self._main = main
         self._hooks = hooks
+        self._ended = False
         self._lock = threading.RLock()  # what is completed may run code that completes
 
     def run(self, complete: Callable[[], Any]) -> Any:
         """`complete()`, which gives a reply; again if something changed under it. Any thread."""
 
         def once() -> Any:
-            with self._lock, self._copied():
-                return complete()
+            with self._lock:
+                if self._ended:
+                    return complete()
+                with self._copied():
+                    return complete()
 
         return steadily(once)
+
+    def end(self) -> None:
+        """Afterwards nobody completes our way, if whoever does comes to an end. Any thread."""
+        if self._lock.acquire(timeout=WAIT):
+            self._ended = True
+            self._lock.release()
 
     @contextmanager
     def _copied(self) -> Iterator[None]:
@@ -170,23 +253,42 @@ class _Listed:
         return getattr(self._shell, name)
 
 
-def _magics(manager: Any) -> Iterator[Change]:
+def _magics(ledger: Ledger, manager: Any) -> Iterator[Change]:
     def lsmagic() -> dict[str, Any]:
         return {kind: snapshot(table) for kind, table in manager.magics.items()}
 
     yield SetAttribute(TABLES, manager, "lsmagic", lsmagic)
     lines = manager.magics["line"]
-    for name in ("who", "who_ls", "whos", "psearch"):
-        stock = lines.get(name)
-        owner = getattr(stock, "__self__", None)
-        # Not what another tool has put there.
-        if isinstance(owner, NamespaceMagics):
-            yield SetItem(LISTINGS, lines, name, MethodType(_listing(stock.__func__), owner))
+
+    def namespace(module: Any) -> list[Change]:
+        cls = module.NamespaceMagics
+        replaced: dict[Any, Any] = {}
+
+        def put_back() -> None:
+            for name, bound in [*lines.items()]:  # what IPython 9.16 has bound meanwhile
+                if type(bound) is MethodType and bound.__func__ in replaced:
+                    lines[name] = MethodType(replaced[bound.__func__], bound.__self__)
+
+        found: list[Change] = [Action(LISTINGS, lambda: None, put_back)]
+        for name in ("who", "who_ls", "whos", "psearch"):
+            stock = vars(cls)[name]
+            ours = _listing(ledger.switch, stock)
+            replaced[ours] = stock
+            found.append(SetAttribute(LISTINGS, cls, name, ours))
+            bound = lines.get(name)
+            # Up to IPython 9.15 the table has it from the start; not what another tool has put in.
+            if type(bound) is MethodType and bound.__func__ is stock:
+                found.append(SetItem(LISTINGS, lines, name, MethodType(ours, bound.__self__)))
+        return found
+
+    yield from imports.changes(LISTINGS, ledger, {"IPython.core.magics.namespace": namespace})
 
 
-def _listing(method: Callable[..., Any]) -> Callable[..., Any]:
+def _listing(switch: Switch, method: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(method)
     def listing(magics: Any, *args: Any, **kwargs: Any) -> Any:
+        if not switch.on or isinstance(magics.shell, _Listed):
+            return method(magics, *args, **kwargs)
         cls: Any = type(magics)
         twin = cls.__new__(cls)
         twin.__dict__.update(magics.__dict__)

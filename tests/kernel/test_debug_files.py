@@ -237,6 +237,6 @@ def test_output_is_told_to_who_asks(
     second.do("threads")
     assert printed(first)[2:] == [("stdout", "c"), ("stdout", "d")]
     assert printed(second)[2:] == []
-    for thread in debugger.names().values():
-        debugger.ask("continue", threadId=thread)
+    for count in (1, 2):
+        first.do("continue", threadId=first.event("stopped", count)["threadId"])
     kernel.wait(*running)

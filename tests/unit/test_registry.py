@@ -245,8 +245,8 @@ def test_dismissed_means_deleted_though_the_thread_takes_its_time(registry: Regi
         finally:
             free.wait(10)
 
-    child._loop.call_soon_threadsafe(lambda: tasks.append(child._loop.create_task(reluctant())))
     tasks: list[Any] = []
+    child._loop.call_soon_threadsafe(lambda: tasks.append(child._loop.create_task(reluctant())))
     assert begun.wait(10)
     assert registry.dismiss(child)
     assert child.thread.is_alive()

@@ -60,13 +60,22 @@ class Output:
                     texts.append(self._texts[stream].popleft())
             if texts:
                 # Sent under the lock: two flushes must not overtake each other.
-                self._session.send(
-                    stream.pub_thread,
-                    "stream",
-                    {"name": stream.name, "text": "".join(texts)},
-                    parent=self._parent,
-                    ident=stream.topic,
-                )
+                self._send(stream, "".join(texts))
+
+    def _send(self, stream: Any, text: str) -> None:
+        try:
+            self._publish(stream, text)
+        except UnicodeEncodeError:  # lone surrogates: no JSON has them
+            self._publish(stream, text.encode(errors="backslashreplace").decode())
+
+    def _publish(self, stream: Any, text: str) -> None:
+        self._session.send(
+            stream.pub_thread,
+            "stream",
+            {"name": stream.name, "text": text},
+            parent=self._parent,
+            ident=stream.topic,
+        )
 
     def flush_all(self) -> None:
         """Send what was written to any stream."""

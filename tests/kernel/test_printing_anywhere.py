@@ -115,3 +115,10 @@ def test_an_interrupt_anywhere_in_what_prints(
     for shell in (None, child):
         after = kernel.execute("print('after'); display('shown'); 1", subshell=shell)
         assert (after.text(), after.shown, after.result) == ("after\n", ["'shown'"], "1")
+
+
+def test_text_that_cannot_be_sent_is_shown_escaped(kernel: Wire, child: str) -> None:
+    """Lone surrogates. The stock kernel loses the text, and more with it."""
+    cell = kernel.execute("print('before', '\\ud800', 'after')", subshell=child)
+    assert cell.status == "ok", cell.content
+    assert cell.text() == "before \\ud800 after\n"

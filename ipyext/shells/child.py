@@ -93,7 +93,9 @@ class ChildShell(Shell):
         loop.set_exception_handler(_report)
         asyncio.set_event_loop(loop)
         try:
-            loop.run_until_complete(self._live())
+            living: Any = loop.create_task(self._live())
+            living.stays = True
+            loop.run_until_complete(living)
         finally:
             self._ended(self)
             asyncio.set_event_loop(None)
@@ -167,11 +169,20 @@ class ChildShell(Shell):
 
 
 class _Task(asyncio.Task[Any]):
-    """A task that can be asked where it was started (asyncio's own can, from Python 3.12 on)."""
+    """A task that can be asked where it was started (asyncio's own can, from Python 3.12 on).
+
+    Attributes:
+        stays: nobody can cancel it. People cancel `asyncio.all_tasks()`, and mean their own.
+    """
+
+    stays = False
 
     def __init__(self, loop: Any, coroutine: Any, **options: Any) -> None:
         self.where = contextvars.copy_context()
         super().__init__(coroutine, loop=loop, **options)
+
+    def cancel(self, *args: Any, **options: Any) -> bool:
+        return False if self.stays else super().cancel(*args, **options)
 
 
 def _report(loop: asyncio.AbstractEventLoop, details: dict[str, Any]) -> None:

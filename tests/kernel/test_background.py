@@ -404,3 +404,16 @@ def test_an_error_within_the_window_of_another(kernel: Wire, child: str) -> None
             lambda where=where: kernel.execute("1", subshell=where).status == "ok",
             what="the end of the window",
         )
+
+
+@pytest.mark.parametrize("awaits", ["", "await asyncio.sleep(0)"])
+def test_cancelling_all_tasks_leaves_the_child_itself(
+    kernel: Wire, child: str, awaits: str
+) -> None:
+    kernel.execute("background = asyncio.ensure_future(asyncio.sleep(600))", subshell=child)
+    own = "asyncio.current_task()" if awaits else "None"  # that one is the cell's, and can be
+    cell = f"{awaits}\nfor task in asyncio.all_tasks() - {{{own}}}: task.cancel()"
+    assert kernel.execute(cell, subshell=child).status == "ok"
+    assert kernel.execute("print('goes on')", subshell=child).text() == "goes on\n"
+    assert kernel.execute("background.cancelled()", subshell=child).result == "True"
+    assert kernel.shells() == [child]

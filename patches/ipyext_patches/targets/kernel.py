@@ -214,8 +214,14 @@ def _execute(ledger: Ledger, hooks: Hooks, kernel: Any, lane: Lane) -> Change:
             coroutine = hooks.execute_main(lambda: original(*args, **kwargs))
             return asyncio.ensure_future(coroutine) if lane == 5 else coroutine
         coroutine = hooks.execute_child(context, {**dict(zip(names, args, strict=False)), **kwargs})
+        if lane > 5:
+            return coroutine
         # ipykernel 5 awaits with tornado's maybe_future, which takes futures only.
-        return asyncio.ensure_future(coroutine) if lane == 5 else coroutine
+        task: Any = asyncio.ensure_future(coroutine)
+        task.stays = (
+            True  # a cell that cancels all tasks of the child's loop does not mean this one
+        )
+        return task
 
     do_execute.__wrapped__ = original  # type: ignore[attr-defined]  # keeps its signature visible
     return SetAttribute(EXECUTE, kernel, "do_execute", do_execute)

@@ -393,7 +393,7 @@ class DebugRouter:
                 del self._stops[thread]
         if stop.interrupted:
             if not self._quiet:
-                self.call(self.debugpy.retrace, [thread])
+                self.call(self._retrace, thread, self.debugpy.stops_left(thread))
             raise KeyboardInterrupt
 
     def at_work(self, function: Callable[[], Any], evaluation: int | None = None) -> Any:
@@ -428,6 +428,15 @@ class DebugRouter:
             listeners.pop(thread)
             if former is not None:
                 listeners[thread] = former
+
+    def _retrace(self, thread: threading.Thread, stops_left: int) -> None:
+        """Trace a thread again that an exception takes out of a stop. Router thread.
+
+        What is done before the exception has left debugpy's code, the exception undoes.
+        """
+        self.debugpy.retrace([thread])
+        if self.debugpy.stops_left(thread) == stops_left:
+            self._again_soon(lambda: self._retrace(thread, stops_left))
 
     def _again_soon(self, again: Callable[[], None]) -> None:
         if self._thread is not None:

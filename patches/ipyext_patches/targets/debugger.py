@@ -12,6 +12,7 @@ import socket
 import sys
 import threading
 import time
+import weakref
 from collections.abc import Iterator
 from types import FrameType
 from typing import Any
@@ -109,6 +110,9 @@ class Debugpy:
         self._py_db: Any = None
         self._trace_hook: Any = None
         self._armed: Any = None
+        self._stops_left: weakref.WeakKeyDictionary[threading.Thread, int] = (
+            weakref.WeakKeyDictionary()
+        )
         self._one_line = loops_on_one_line(self._next_round)
         self._mine = False
         self._children = True
@@ -296,11 +300,15 @@ class Debugpy:
             if (event == "exception" or is_step(thread)) and not in_a_cell(frame):
                 self.resume(thread)  # this is the kernel's own work, before a cell or after it
                 return None
-            with self._hooks.suspended(threading.current_thread()):
-                result = wrapped(*args, **kwargs)
-                fail_queued(instance, thread_name(thread))
-                self._see_rounds(frame)
-                return result
+            here = threading.current_thread()
+            try:
+                with self._hooks.suspended(here):
+                    result = wrapped(*args, **kwargs)
+                    fail_queued(instance, thread_name(thread))
+                    self._see_rounds(frame)
+                    return result
+            finally:
+                self._stops_left[here] = self.stops_left(here) + 1
 
     def breakpoints_set(self) -> None:
         """Breakpoints have changed: see them also in code that runs."""
@@ -425,6 +433,10 @@ class Debugpy:
         debugger = self._py_db
         if debugger is not None and not MONITORED:
             trace_again(debugger, [thread.ident for thread in threads if thread.ident])
+
+    def stops_left(self, thread: threading.Thread) -> int:
+        """How many stops a thread has come out of. Any thread."""
+        return self._stops_left.get(thread, 0)
 
     def recovers(self, message: dict[str, Any]) -> bool:
         """Whether debugpy says that a thread is traced no more; it is again, then.

@@ -83,9 +83,11 @@ def _some(arguments: Namespace, usage: str) -> None:
 def _cells(arguments: Namespace, usage: str) -> None:
     """Turn the words of %subshell output into `count`, `name` and, as seconds, `since`."""
     names = list(arguments.names)
-    arguments.count = int(names.pop(0)) if names and names[0].isdecimal() else None
-    wanted = (arguments.count is not None) + arguments.last
-    if len(names) > 1 or wanted > 1 or (arguments.all and (wanted or arguments.since)):
+    # Beside --last a number is the beginning of an id.
+    counts = bool(names) and names[0].isdecimal() and not arguments.last
+    arguments.count = int(names.pop(0)) if counts else None
+    one = counts or arguments.last or arguments.since is not None
+    if len(names) > 1 or (arguments.all and one):
         raise UsageError(usage)
     arguments.name = names[0] if names else None
     if arguments.since is not None:

@@ -7,6 +7,7 @@ no interrupt reaches; so there is no lock. Only `announce` may be called from an
 from __future__ import annotations
 
 import logging
+import re
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
@@ -23,8 +24,10 @@ _DELIMITER = b"<IDS|MSG>"
 # What Python needs for a message and for a cell beside their texts, measured and rounded up.
 _MESSAGE = 300
 _CELL = 1500
+# Of a header, nothing else is needed; to unpack it takes longer than all the rest.
+_TYPE = re.compile(rb'\{.*?"msg_type": ?"(\w+)"', re.DOTALL)
 # One string each, not one for every message.
-_KINDS = {kind: kind for kind in ("stream", "display_data", "execute_result", "error", UPDATE)}
+_KINDS = {k: k for k in ("stream", "display_data", "execute_result", "error", UPDATE)}
 
 ShellName = tuple[str | None, str]  # id, None for main; label
 
@@ -58,7 +61,7 @@ class Entry:
         shells: the shell whose execution count it has, then those that detached cells of it run in.
         code: what runs.
         began, ended: seconds since the epoch; `ended` is when its request was done with.
-        jobs: detached cells that have not ended.
+        jobs: the futures of cells that were detached from it.
         count: its execution count, once that is known.
         size: bytes that it is counted with.
         lost: messages of it that were dropped because it alone is too much.
@@ -70,19 +73,19 @@ class Entry:
     code: str
     began: float
     ended: float | None = None
-    jobs: int = 0
     count: int | None = None
     size: int = 0
     lost: int = 0
     aside: bool = False
     messages: OrderedDict[int, Message] = field(default_factory=OrderedDict)
+    jobs: list[Any] = field(default_factory=list)
     parents: list[bytes] = field(default_factory=list)  # its header, as it was packed
     _updates: dict[str, int] = field(default_factory=dict)
     _clears: bool = False  # with its next output
 
     @property
     def running(self) -> bool:
-        return self.ended is None or self.jobs > 0
+        return self.ended is None or not all(job.done() for job in self.jobs)
 
     def add(self, message: Message) -> None:
         """Keep `message`, and no longer what it hides from everybody."""
@@ -168,7 +171,8 @@ class Journal:
         entry = self._known.get(parent) or self._find(parent)
         if entry is None:
             return
-        msg_type = self._unpack(header)["msg_type"]
+        found = _TYPE.match(header)  # none if the session packs by other means than JSON
+        msg_type = found[1].decode() if found else self._unpack(header)["msg_type"]
         kind = _KINDS.get(msg_type)
         if kind is not None:
             self._keep(entry, kind, content)
@@ -229,6 +233,8 @@ class Journal:
                 break
             self._drop(entry)
             self.dropped += bool(entry.messages)
+        else:
+            return
         for entry in self._entries.values():
             while self.size > self.limit and entry.messages:
                 self._change(entry, entry.lose_oldest)
@@ -250,19 +256,21 @@ class Journal:
         if entry is not None:
             entry.aside = aside
 
-    def add_job(self, msg_id: str, shell: ShellName) -> None:
-        """A cell that was detached from that one goes on, in that shell."""
+    def add_job(self, msg_id: str, shell: ShellName, job: Any) -> None:
+        """A cell that was detached from that one runs in that shell until its future is done."""
         entry = self._entries.get(msg_id)
         if entry is not None:
-            entry.jobs += 1
+            entry.jobs.append(job)
             if shell not in entry.shells:
                 entry.shells.append(shell)
 
-    def end_job(self, msg_id: str) -> None:
-        """One of them has ended."""
+    def end_job(self, msg_id: str, job: Any) -> None:
+        """Forget such a cell, which has ended."""
         entry = self._entries.get(msg_id)
-        if entry is not None:
-            entry.jobs -= 1
+        if entry is not None and job in entry.jobs:
+            entry.jobs.remove(job)
+            if entry.ended is not None:
+                entry.ended = time.time()
 
     def close(self) -> None:
         """Keep nothing of all this, and nothing from now on."""

@@ -35,7 +35,7 @@ class Outputs:
         asking: Callable[[], str],
         pending: Callable[[], list[Request]],
     ) -> None:
-        self.journal = Journal(host.unpack)
+        self.journal = Journal(host.session.unpack)
         self._host = host
         self._registry = registry
         self._asking = asking
@@ -64,10 +64,10 @@ class Outputs:
     def detached(self, request: Request, shell: Shell, future: Any) -> None:
         """A cell was detached from `request`; it prints there until `future` is done."""
         msg_id, where = request.msg_id, (shell.id, shell.label)
-        self._host.after_output(lambda: self.journal.add_job(msg_id, where))
+        self._host.after_output(lambda: self.journal.add_job(msg_id, where, future))
 
         def ended(_: Any) -> None:
-            self._host.after_output(lambda: self.journal.end_job(msg_id))
+            self._host.after_output(lambda: self.journal.end_job(msg_id, future))
 
         future.add_done_callback(ended)
 
@@ -144,7 +144,7 @@ class Outputs:
     def _all(self, name: str | None = None, *, counts: bool = False) -> list[CellOutput]:
         for request in self._pending():
             request.output.flush_all()
-        journal, unpack = self.journal, self._host.unpack
+        journal, unpack = self.journal, self._host.session.unpack
         try:
             found: list[CellOutput] = self._host.ask_output(
                 lambda: snapshots(journal.entries, unpack)

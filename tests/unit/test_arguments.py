@@ -54,7 +54,7 @@ BAD = [
     ("list --all", "Usage: %subshell list"),
     ("delete a --all", "Usage: %subshell delete NAME|ID...|--all"),
     ("output a 1", "Usage: %subshell output"),
-    ("output 1 --last", "Usage: %subshell output"),
+    ("output 1 2 --last", "Usage: %subshell output"),
     ("output 1 --all", "Usage: %subshell output"),
     ("output --since", "Usage: %subshell output"),
     ("output --since soon", "Use a number with s, m, h or d"),
@@ -113,6 +113,7 @@ OUTPUT = [
     ("output 3 look", 3, "look", False),
     ("output --last", None, None, True),
     ("output --last look", None, "look", True),
+    ("output --last 12345678", None, "12345678", True),
     ("output look --last", None, "look", True),
     ("output 3 --since 5m look", 3, "look", False),
 ]

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import pickle
 import tracemalloc
+from collections.abc import Callable
+from concurrent.futures import Future
 from typing import Any
 
 import pytest
@@ -19,8 +23,15 @@ PICTURE = {"data": {"image/png": "iVBOR"}, "metadata": {"width": 3}, "transient"
 class Kernel:
     """A journal, and a session that sends what cells put out."""
 
-    def __init__(self, limit: int | None = None) -> None:
+    def __init__(
+        self,
+        limit: int | None = None,
+        pack: Callable[[Any], bytes] | None = None,
+        unpack: Callable[[bytes], Any] | None = None,
+    ) -> None:
         self.session = Session(key=b"key")
+        self.session.pack = pack or self.session.pack
+        self.session.unpack = unpack or self.session.unpack
         self.journal = Journal(self.session.unpack)
         if limit is not None:
             self.journal.set_limit(limit)
@@ -108,6 +119,20 @@ def test_every_kind_of_output() -> None:
     ]
 
 
+def test_whatever_the_session_packs_with() -> None:
+    for pack, unpack in ((None, None), (compact, None), (pickle.dumps, pickle.loads)):
+        kernel = Kernel(pack=pack, unpack=unpack)
+        kernel.session.username = '"msg_type": "stream"'
+        cell = kernel.begin()
+        cell.send("comm_msg", {"text": "no"})
+        cell.prints("text")
+        assert texts(kernel.outputs(cell)) == ["text"]
+
+
+def compact(content: Any) -> bytes:
+    return json.dumps(content, separators=(",", ":"), default=str).encode()
+
+
 def test_what_is_known_of_a_cell() -> None:
     kernel = Kernel()
     first, second = kernel.begin("a = 1"), kernel.begin("print(2)", CHILD)
@@ -155,18 +180,26 @@ def test_cells_of_a_shell(name: str) -> None:
 def test_detached_cells_belong_to_both_shells_and_run_on() -> None:
     kernel = Kernel()
     cell = kernel.begin()
-    kernel.journal.add_job(cell.id, CHILD)
-    kernel.journal.add_job(cell.id, CHILD)
+    jobs: list[Future[None]] = [Future(), Future()]
+    for job in jobs:
+        kernel.journal.add_job(cell.id, CHILD, job)
     cell.ends()
     (found,) = kernel.cells()
     assert found.shells == ("main", "look")
     assert found.ran_in("look")
     assert not found.ran_in("look", counts=True)
     assert found.ran_in("main", counts=True)
-    kernel.journal.end_job(cell.id)
+    jobs[0].set_result(None)
+    kernel.journal.end_job(cell.id, jobs[0])
     assert kernel.cells()[0].running
-    kernel.journal.end_job(cell.id)
-    assert not kernel.cells()[0].running
+    jobs[1].set_result(None)
+    assert not kernel.cells()[0].running  # as soon as its own people know
+    before = kernel.cells()[0].ended
+    kernel.journal.end_job(cell.id, jobs[1])
+    after = kernel.cells()[0].ended
+    assert before is not None
+    assert after is not None
+    assert after > before
 
 
 # -- what others hide ------------------------------------------------------------------------------
@@ -303,7 +336,7 @@ def test_cells_that_run_are_kept_longer() -> None:
         cell.ends()
     assert kernel.outputs(runs)
     detached = kernel.begin()
-    kernel.journal.add_job(detached.id, CHILD)
+    kernel.journal.add_job(detached.id, CHILD, Future())
     detached.prints("kept, too")
     detached.ends()
     for _ in range(50):

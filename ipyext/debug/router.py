@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from ipyext.shells.engine import Engine
     from ipyext.shells.shell import Shell
 
+_TRACE = (0.0, 0.005, 0.05, 0.25)  # seconds until a thread is traced again
 _AGAIN = 0.05  # seconds until work of a stopped thread that was interrupted is again
 log = logging.getLogger("ipyext.debug")
 
@@ -283,7 +284,9 @@ class DebugRouter:
         if message.get("event") == "stopped" and body.get("threadId") in self.pausing:
             self.pausing.discard(body["threadId"])
             body["reason"] = "pause"
-        if not self.debugpy.recovers(message):
+        if self.debugpy.lost(message):
+            self._retrace([found for _, found in self.debugpy.threads()])
+        else:
             self._do(self.core.backend_message, message)
         if message.get("type") == "response" and message.get("command") == "setBreakpoints":
             self.debugpy.breakpoints_set()
@@ -393,7 +396,7 @@ class DebugRouter:
                 del self._stops[thread]
         if stop.interrupted:
             if not self._quiet:
-                self.call(self._retrace, thread, self.debugpy.stops_left(thread))
+                self.call(self._retrace, [thread])
             raise KeyboardInterrupt
 
     def at_work(self, function: Callable[[], Any], evaluation: int | None = None) -> Any:
@@ -429,14 +432,14 @@ class DebugRouter:
             if former is not None:
                 listeners[thread] = former
 
-    def _retrace(self, thread: threading.Thread, stops_left: int) -> None:
-        """Trace a thread again that an exception takes out of a stop. Router thread.
+    def _retrace(self, threads: list[threading.Thread]) -> None:
+        """Trace threads again, one of which an exception takes out of debugpy. Router thread.
 
-        What is done before the exception has left debugpy's code, the exception undoes.
+        What is done before the exception has left debugpy's code is undone by it, and nobody can
+        see from outside when it has: so it is done again a few times.
         """
-        self.debugpy.retrace([thread])
-        if self.debugpy.stops_left(thread) == stops_left:
-            self._again_soon(lambda: self._retrace(thread, stops_left))
+        for seconds in _TRACE:
+            asyncio.get_running_loop().call_later(seconds, self.debugpy.retrace, threads)
 
     def _again_soon(self, again: Callable[[], None]) -> None:
         if self._thread is not None:

@@ -72,6 +72,10 @@ class ChildShell(Shell):
         return self._interactive
 
     @property
+    def thread_id(self) -> int | None:
+        return self.thread.ident
+
+    @property
     def history(self) -> Any | None:
         """Its history manager; None as long as it has run nothing. Any thread, to read."""
         return None if self._interactive is None else self._interactive.history_manager

@@ -181,7 +181,12 @@ class Engine:
         return self.debug.suspended(thread)
 
     def uninterrupted(self) -> AbstractContextManager[None]:
-        gate = self._gate_of(self.shell_of(threading.current_thread()))
+        # By number: in a thread that is just being started there is no Thread for it yet, and
+        # `current_thread` would make a dummy one, for good.
+        here = threading.get_ident()
+        shells: list[Shell] = [self.parent, *self._children()]
+        shell = next((found for found in shells if found.thread_id == here), None)
+        gate = self._gate_of(shell)
         return nullcontext() if gate is None else gate.held()
 
     def at_work(self, function: Callable[[], Any], evaluation: int | None = None) -> Any:

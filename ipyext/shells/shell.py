@@ -85,6 +85,11 @@ class Shell:
         return None
 
     @property
+    def thread_id(self) -> int | None:
+        """What Python calls the `ident` of the thread that its cells run in."""
+        return threading.main_thread().ident
+
+    @property
     def busy(self) -> bool:
         return self.current is not None
 

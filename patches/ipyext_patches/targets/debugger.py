@@ -12,7 +12,6 @@ import socket
 import sys
 import threading
 import time
-import weakref
 from collections.abc import Iterator
 from types import FrameType
 from typing import Any
@@ -110,9 +109,6 @@ class Debugpy:
         self._py_db: Any = None
         self._trace_hook: Any = None
         self._armed: Any = None
-        self._stops_left: weakref.WeakKeyDictionary[threading.Thread, int] = (
-            weakref.WeakKeyDictionary()
-        )
         self._one_line = loops_on_one_line(self._next_round)
         self._mine = False
         self._children = True
@@ -300,15 +296,11 @@ class Debugpy:
             if (event == "exception" or is_step(thread)) and not in_a_cell(frame):
                 self.resume(thread)  # this is the kernel's own work, before a cell or after it
                 return None
-            here = threading.current_thread()
-            try:
-                with self._hooks.suspended(here):
-                    result = wrapped(*args, **kwargs)
-                    fail_queued(instance, thread_name(thread))
-                    self._see_rounds(frame)
-                    return result
-            finally:
-                self._stops_left[here] = self.stops_left(here) + 1
+            with self._hooks.suspended(threading.current_thread()):
+                result = wrapped(*args, **kwargs)
+                fail_queued(instance, thread_name(thread))
+                self._see_rounds(frame)
+                return result
 
     def breakpoints_set(self) -> None:
         """Breakpoints have changed: see them also in code that runs."""
@@ -434,20 +426,13 @@ class Debugpy:
         if debugger is not None and not MONITORED:
             trace_again(debugger, [thread.ident for thread in threads if thread.ident])
 
-    def stops_left(self, thread: threading.Thread) -> int:
-        """How many stops a thread has come out of. Any thread."""
-        return self._stops_left.get(thread, 0)
-
-    def recovers(self, message: dict[str, Any]) -> bool:
-        """Whether debugpy says that a thread is traced no more; it is again, then.
+    def lost(self, message: dict[str, Any]) -> bool:
+        """Whether debugpy says that a thread is traced no more.
 
         An interrupt came while debugpy evaluated a condition or a log message.
         """
         text = (message.get("body") or {}).get("output")
-        lost = isinstance(text, str) and "raised from within the callback set in sys" in text
-        if lost:
-            self.retrace([thread for _, thread in self.threads()])
-        return lost
+        return isinstance(text, str) and "raised from within the callback set in sys" in text
 
     def trace_this_thread(self) -> None:
         """New code runs in the calling thread: have it traced, if it is not."""

@@ -149,8 +149,10 @@ class ChildShell(Shell):
         if self.end_pauses():
             return True
         reach = self.gate.interrupt()
-        if reach is Reach.WAITING:
-            self.end_pauses()  # it may have begun to wait just now
+        if reach in (Reach.WAITING, Reach.RAISED):
+            # It may have begun to wait just now. An exception that waits as long as that would, up
+            # to Python 3.11, also hang the next traced call of every other thread.
+            self.end_pauses()
         running = self._running
         if reach is Reach.SUSPENDED and running is not None:
             running.interrupt()

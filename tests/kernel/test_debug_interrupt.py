@@ -185,7 +185,8 @@ def test_code_that_goes_on_after_an_interrupt_is_debugged(
         "os.mkfifo(path)\n"
         "def nap():\n"
         "    print('begun', flush=True)\n"
-        "    time.sleep(100)\n"
+        "    while True:\n"  # a signal that comes right before a sleep does not end it
+        "        time.sleep(0.05)\n"
     )
     path = debugger.cell(code)
     debugger.set_breakpoints(path, {"line": 4, **extra[on]}, 9)

@@ -432,6 +432,11 @@ class DebugRouter:
             if former is not None:
                 listeners[thread] = former
 
+    def interrupted(self, thread: threading.Thread) -> None:
+        """A thread was interrupted. Should that hit debugpy's code, it ends the tracing. Any."""
+        if self.core.on and self._thread is not None:  # no lock: this may be a signal handler
+            self._thread.call(lambda: self._retrace([thread]))
+
     def _retrace(self, threads: list[threading.Thread]) -> None:
         """Trace threads again, one of which an exception takes out of debugpy. Router thread.
 

@@ -65,7 +65,12 @@ class Engine:
         self.published = self.outputs.journal.record
         self._dispatcher = Dispatcher(host, self.contexts, self.outputs.expect)
         self.main_gate = self._dispatcher.main_gate
-        self.interrupts = Interrupts(self.parent, self.main_gate, self._children)
+        self.interrupts = Interrupts(
+            self.parent,
+            self.main_gate,
+            self._children,
+            lambda thread: self.debug.interrupted(thread),
+        )
         self.main_calls = MainCalls(self.parent, self.contexts, self.interrupts)
         self.exit_guard = ExitGuard(self.contexts.threads)
         self._main_request: Request | None = None

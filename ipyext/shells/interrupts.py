@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import threading
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -30,6 +31,7 @@ class Interrupts:
         parent: main.
         main_gate: where main's SIGINT may land.
         children: gives the children that run people's code, the one of the comms included.
+        told: is told the thread of each shell that is interrupted; also in a signal handler.
     """
 
     def __init__(
@@ -37,10 +39,12 @@ class Interrupts:
         parent: ParentShell,
         main_gate: MainGate,
         children: Callable[[], list[ChildShell]],
+        told: Callable[[threading.Thread], None],
     ) -> None:
         self._parent = parent
         self._main_gate = main_gate
         self._children = children
+        self._told = told
 
     def stop_button(self) -> list[Blocked]:
         """What a person means who presses it: main if main is busy, else every busy child.
@@ -66,6 +70,7 @@ class Interrupts:
         """Interrupt what one child runs. Returns it if an earlier one has not reached it yet."""
         seconds = child.gate.blocked
         child.interrupt()
+        self._told(child.thread)
         return [] if seconds is None else [Blocked(str(child.id), child.name, seconds)]
 
     def on_sigint(self) -> None:
@@ -74,6 +79,7 @@ class Interrupts:
         Raises:
             KeyboardInterrupt: into the user code of main, which it interrupted.
         """
+        self._told(threading.main_thread())
         stop = self._parent.stopped_at
         if stop is not None:
             stop.interrupt()

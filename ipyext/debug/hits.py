@@ -29,10 +29,12 @@ class Places:
 
     Attributes:
         spoken: called in the thread that came by: `said` has something new. Set by the router.
+        leaving: called in the thread that came by: an interrupt is about to leave here. The same.
     """
 
     def __init__(self) -> None:
         self.spoken: Callable[[], None] = lambda: None
+        self.leaving: Callable[[], None] = lambda: None
         self._keys = itertools.count(1)
         self._places: dict[int, list[Breakpoint]] = {}
         self._known: dict[tuple[int, ...], int] = {}
@@ -57,6 +59,11 @@ class Places:
         self._known.clear()
         self._counts.clear()
         self._against.clear()
+
+    @property
+    def has_said(self) -> bool:
+        """Whether `said` has something. Any thread."""
+        return bool(self._said)
 
     def said(self) -> dict[int, str]:
         """What was said since this was asked last, by client. The router's thread.
@@ -84,8 +91,12 @@ class Places:
     def hit(self, key: int, scope: dict[str, Any], local: dict[str, Any]) -> bool:
         """Whether somebody wants to stop here; log messages are on their way then."""
         owners = self._places.get(key, [])
-        # Of all: each of them counts and logs for itself.
-        against = frozenset(one.id for one in owners if not self._wants(one, scope, local))
+        try:
+            # Of all: each of them counts and logs for itself.
+            against = frozenset(one.id for one in owners if not self._wants(one, scope, local))
+        except BaseException:
+            self.leaving()
+            raise
         stops = len(against) < len(owners)
         if stops:
             self._against[threading.get_ident()] = against
@@ -114,7 +125,9 @@ class Places:
             if wanted.get("logMessage"):
                 self._say(one.client, filled(str(wanted["logMessage"]), scope, local) + "\n")
                 return False
-        except Exception as error:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # SystemExit would end the tracing
             self._say(one.client, f"Breakpoint condition: {type(error).__name__}: {error}\n")
             return False
         return True
@@ -150,7 +163,9 @@ def _value(
         if isinstance(code, Exception):
             raise code
         return str(eval(code, scope, local))
-    except Exception as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
         return f"{{{expression}: {type(error).__name__}: {error}}}"
 
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from ipyext.shells.engine import Engine
     from ipyext.shells.shell import Shell
 
-_TRACE = (0.0, 0.005, 0.05, 0.25)  # seconds until a thread is traced again
+_GATHER = 0.05  # seconds in which log messages gather: clients draw each time
 _AGAIN = 0.05  # seconds until work of a stopped thread that was interrupted is again
 log = logging.getLogger("ipyext.debug")
 
@@ -54,6 +54,7 @@ class DebugRouter:
         self._lock = threading.Lock()
         self._thread: LoopThread | None = None
         self._closed = self._quiet = False
+        self._tell_from = 0.0  # on the clock of the router's loop
         self._stops: dict[threading.Thread, DebugStop] = {}
         self.linger = LINGER
         self.core = Multiplexer(self, places.condition)
@@ -92,11 +93,24 @@ class DebugRouter:
                 self._thread = LoopThread("Debug router")
                 self._thread.start()
                 places.spoken = functools.partial(self._thread.call, self._spoken)
+                places.leaving = self.exception_comes
                 self._host.watch_clients(lambda fd: self.call(self._connection_gone, fd))
             return self._thread
 
     def _spoken(self) -> None:
-        """Log messages of breakpoints have come together."""
+        """There are log messages of breakpoints: tell them now, or once more have gathered.
+
+        A loop that logs would fill the clients' queues otherwise, and ZeroMQ drops what is too
+        much for one, whatever it is.
+        """
+        loop = asyncio.get_running_loop()
+        if loop.time() >= self._tell_from:
+            self._tell_said()
+        else:
+            loop.call_at(self._tell_from, self._tell_said)
+
+    def _tell_said(self) -> None:
+        self._tell_from = asyncio.get_running_loop().time() + _GATHER
         for client, text in places.said().items():
             self._do(self.core.say, client, text)
 
@@ -280,13 +294,13 @@ class DebugRouter:
             self._listeners.remove(function)
 
     def _heard(self, message: Message) -> None:
+        if places.has_said:  # before whatever came after it
+            self._tell_said()
         body = message.get("body") or {}
         if message.get("event") == "stopped" and body.get("threadId") in self.pausing:
             self.pausing.discard(body["threadId"])
             body["reason"] = "pause"
-        if self.debugpy.lost(message):
-            self._retrace([found for _, found in self.debugpy.threads()])
-        else:
+        if not self.debugpy.is_untrue(message):
             self._do(self.core.backend_message, message)
         if message.get("type") == "response" and message.get("command") == "setBreakpoints":
             self.debugpy.breakpoints_set()
@@ -329,6 +343,7 @@ class DebugRouter:
     async def _stop(self) -> None:
         await self._backend.stop()
         self._local.after_stop()
+        self._tell_said()
         places.clear()
         self._do(self.core.backend_stopped)
 
@@ -384,7 +399,8 @@ class DebugRouter:
             KeyboardInterrupt: its shell was interrupted meanwhile.
         """
         shell = self._shell_of(thread)
-        if shell is None or self._quiet:
+        # debugpy stops a thread again within its stop when it jumps to another line.
+        if shell is None or self._quiet or thread in self._stops:
             yield
             return
         stop = DebugStop(thread, self._resume_soon, self._again_soon)
@@ -395,8 +411,6 @@ class DebugRouter:
             finally:
                 del self._stops[thread]
         if stop.interrupted:
-            if not self._quiet:
-                self.call(self._retrace, [thread])
             raise KeyboardInterrupt
 
     def at_work(self, function: Callable[[], Any], evaluation: int | None = None) -> Any:
@@ -432,19 +446,10 @@ class DebugRouter:
             if former is not None:
                 listeners[thread] = former
 
-    def interrupted(self, thread: threading.Thread) -> None:
-        """A thread was interrupted. Should that hit debugpy's code, it ends the tracing. Any."""
-        if self.core.on and self._thread is not None:  # no lock: this may be a signal handler
-            self._thread.call(lambda: self._retrace([thread]))
-
-    def _retrace(self, threads: list[threading.Thread]) -> None:
-        """Trace threads again, one of which an exception takes out of debugpy. Router thread.
-
-        What is done before the exception has left debugpy's code is undone by it, and nobody can
-        see from outside when it has: so it is done again a few times.
-        """
-        for seconds in _TRACE:
-            asyncio.get_running_loop().call_later(seconds, self.debugpy.retrace, threads)
+    def exception_comes(self) -> None:
+        """An interrupt is raised in the calling thread, maybe in the debugger's own code."""
+        if self.core.on:
+            self.debugpy.exception_comes()
 
     def _again_soon(self, again: Callable[[], None]) -> None:
         if self._thread is not None:

@@ -69,7 +69,7 @@ class Engine:
             self.parent,
             self.main_gate,
             self._children,
-            lambda thread: self.debug.interrupted(thread),
+            lambda: self.debug.exception_comes(),
         )
         self.main_calls = MainCalls(self.parent, self.contexts, self.interrupts)
         self.exit_guard = ExitGuard(self.contexts.threads)
@@ -267,7 +267,8 @@ class Engine:
     async def _abort(self, shell: Shell) -> None:
         """Abort the cells that have arrived for `shell`; done when they are known."""
         shell.aborting = True
-        if self.shutting_down():  # for good; the shell channel thread may have ended
+        # Where nothing more can come, for good; the shell channel thread may have ended.
+        if self.shutting_down() or (shell is not self.parent and shell.closed):
             return
         known: concurrent.futures.Future[None] = concurrent.futures.Future()
 
@@ -389,7 +390,7 @@ class Engine:
         return self.main_gate if shell is self.parent else None
 
     def _new_child(self, shell_id: str, name: str | None, ephemeral: bool) -> ChildShell:
-        return ChildShell(
+        child = ChildShell(
             shell_id,
             name,
             work=self._work,
@@ -397,6 +398,8 @@ class Engine:
             ended=self._ended,
             ephemeral=ephemeral,
         )
+        child.gate.arriving = self.debug.exception_comes
+        return child
 
     def _new_interactive(self, child: ChildShell) -> Any:
         return self.host.new_child_shell(self.contexts.current, child.label)

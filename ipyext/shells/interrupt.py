@@ -12,7 +12,7 @@ import ctypes
 import inspect
 import threading
 import time
-from collections.abc import Awaitable, Coroutine, Generator, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterator
 from contextlib import contextmanager
 from enum import Enum
 from typing import Any
@@ -63,9 +63,11 @@ class Gate:
     Attributes:
         closing: the thread is about to close it; no exception is sent any more.
         asked: when the present work was last interrupted (`time.monotonic`), or None.
+        arriving: called in the thread just before an interrupt is raised there.
     """
 
     def __init__(self) -> None:
+        self.arriving: Callable[[], None] = lambda: None
         self._lock = threading.RLock()
         self._thread_id = 0
         self._working = False
@@ -116,6 +118,7 @@ class Gate:
                 # Up to Python 3.11 a thread that is just being started has its creator's id.
                 _set_async_exception(gate._thread_id, new)
                 return
+            gate.arriving()
             gate._arrived = time.monotonic()
             if gate._delivery is new:  # else a later one is on its way
                 gate._delivery = None

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import threading
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -31,7 +30,7 @@ class Interrupts:
         parent: main.
         main_gate: where main's SIGINT may land.
         children: gives the children that run people's code, the one of the comms included.
-        told: is told the thread of each shell that is interrupted; also in a signal handler.
+        arriving: called on main before a KeyboardInterrupt is raised there.
     """
 
     def __init__(
@@ -39,12 +38,12 @@ class Interrupts:
         parent: ParentShell,
         main_gate: MainGate,
         children: Callable[[], list[ChildShell]],
-        told: Callable[[threading.Thread], None],
+        arriving: Callable[[], None],
     ) -> None:
         self._parent = parent
         self._main_gate = main_gate
         self._children = children
-        self._told = told
+        self._arriving = arriving
 
     def stop_button(self) -> list[Blocked]:
         """What a person means who presses it: main if main is busy, else every busy child.
@@ -70,7 +69,6 @@ class Interrupts:
         """Interrupt what one child runs. Returns it if an earlier one has not reached it yet."""
         seconds = child.gate.blocked
         child.interrupt()
-        self._told(child.thread)
         return [] if seconds is None else [Blocked(str(child.id), child.name, seconds)]
 
     def on_sigint(self) -> None:
@@ -79,7 +77,7 @@ class Interrupts:
         Raises:
             KeyboardInterrupt: into the user code of main, which it interrupted.
         """
-        self._told(threading.main_thread())
+        self._arriving()
         stop = self._parent.stopped_at
         if stop is not None:
             stop.interrupt()

@@ -151,6 +151,7 @@ def test_interrupt_of_a_loop_that_logs(
     assert "hits.py" not in shown
     # Each message came, in order, and that shell is debugged as before.
     reached = int(str(kernel.execute("i").result))  # may be logged already when it is interrupted
+    kernel.until(lambda: len(debugger.said().split()) >= reached, what="the messages")
     said = debugger.said().split()
     assert said == [str(number) for number in range(len(said))]
     assert len(said) - reached in (0, 1)

@@ -40,7 +40,7 @@ from ipyext_patches.targets.tracing import (
     NoThreads,
     clear_monitoring,
     expect_stop,
-    trace_again,
+    stay_traced,
     unmonitored,
     untrace,
 )
@@ -289,9 +289,18 @@ class Debugpy:
         if stock is not None:
             stock.debugpy_initialized = False
 
+    @contextlib.contextmanager
+    def _staying(self) -> Iterator[None]:
+        """What is raised within does not end the tracing."""
+        try:
+            yield
+        except BaseException:
+            self.exception_comes()
+            raise
+
     def _suspend(self, wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
         thread, frame, event = args[:3]
-        with self._no_later(thread):
+        with self._staying(), self._no_later(thread):
             self._disarm()
             if (event == "exception" or is_step(thread)) and not in_a_cell(frame):
                 self.resume(thread)  # this is the kernel's own work, before a cell or after it
@@ -322,11 +331,11 @@ class Debugpy:
             begin_line(debugger, frame)
 
     def _decide(self, wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
-        with self._no_later(args[0]):
+        with self._staying(), self._no_later(args[0]):
             return wrapped(*args, **kwargs)
 
     def _whole(self, wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
-        with self._hooks.uninterrupted():
+        with self._staying(), self._hooks.uninterrupted():
             return wrapped(*args, **kwargs)
 
     @contextlib.contextmanager
@@ -417,19 +426,18 @@ class Debugpy:
             for event in list(debugger._thread_events.values()):
                 event.set()
 
-    def retrace(self, threads: list[threading.Thread]) -> None:
-        """See to it that threads are traced: an exception raised in debugpy's code ends that.
-
-        Up to Python 3.11; later ones trace all threads alike.
+    def exception_comes(self) -> None:
+        """An exception is raised in the calling thread: should it leave debugpy's code, which ends
+        the tracing up to Python 3.11, that goes on.
         """
         debugger = self._py_db
         if debugger is not None and not MONITORED:
-            trace_again(debugger, [thread.ident for thread in threads if thread.ident])
+            stay_traced(debugger, lambda: self._py_db is debugger, __file__)
 
-    def lost(self, message: dict[str, Any]) -> bool:
-        """Whether debugpy says that a thread is traced no more.
+    def is_untrue(self, message: dict[str, Any]) -> bool:
+        """Whether debugpy says that a thread is traced no more, which `exception_comes` prevents.
 
-        An interrupt came while debugpy evaluated a condition or a log message.
+        An interrupt came while it was at work in that thread.
         """
         text = (message.get("body") or {}).get("output")
         return isinstance(text, str) and "raised from within the callback set in sys" in text

@@ -102,16 +102,57 @@ def clear_monitoring() -> None:
             monitoring.set_local_events(tool, code, 0)
 
 
-def trace_again(debugger: Any, threads: list[int]) -> None:
-    """Up to Python 3.11: trace these threads, also the code that they are in."""
-    import pydevd_tracing
+class _Stay:
+    """Stands in for the trace function of a frame while an exception may leave debugpy's code.
 
-    trace = debugger.trace_dispatch
-    pydevd_tracing.set_trace_to_threads(trace, threads, create_dummy_thread=False)
-    running = sys._current_frames()
-    for ident in threads:
-        if ident in running:
-            debugger.set_trace_for_frame_and_parents(ident, running[ident])
+    Python ends the tracing of a thread when its trace function raises, and then lets go of the
+    frame's own one, which is this. So the last thing that it does is to begin the tracing again,
+    in the same thread, before the exception is seen by anything else.
+    """
+
+    def __init__(self, debugger: Any, former: Any, on: Callable[[], bool]) -> None:
+        self._debugger = debugger
+        self._former = former
+        self._on = on
+
+    def __call__(self, frame: FrameType, event: str, arg: Any) -> Any:
+        """The exception was caught within: nothing has ended."""
+        frame.f_trace = self._former
+        return None if self._former is None else self._former(frame, event, arg)
+
+    def __del__(self) -> None:
+        if sys.gettrace() is not None or not self._on():
+            return
+        self._debugger.enable_tracing()
+        self._debugger.set_trace_for_frame_and_parents(threading.get_ident(), sys._getframe(1))
+
+
+def stay_traced(debugger: Any, on: Callable[[], bool], ours: str) -> None:
+    """Up to Python 3.11: an exception is raised here; the calling thread stays traced.
+
+    Call it before the exception leaves the frame that calls, or from where it is being made. Which
+    frame is being traced cannot be told from outside: it is one of those that call the debugger.
+    On the others this does nothing.
+
+    Args:
+        debugger: pydevd's, as long as `on` gives true.
+        on: whether this debugger is still on.
+        ours: the file whose functions debugpy calls in place of its own.
+    """
+    frame: FrameType | None = sys._getframe(1)
+    called = False
+    while frame is not None:
+        name = frame.f_code.co_filename
+        debuggers = name == ours or _is_pydevd(name)
+        if called and not debuggers:
+            frame.f_trace = _Stay(debugger, frame.f_trace, on)
+        called = debuggers
+        frame = frame.f_back
+
+
+def _is_pydevd(name: str) -> bool:
+    # pydev_monkey's is the first function of threads that it has patched, not a tracer's.
+    return "pydevd" in name and not name.endswith("pydev_monkey.py")
 
 
 def untrace(threads: list[threading.Thread]) -> None:

@@ -252,6 +252,19 @@ def test_a_thread_that_does_not_end_is_a_zombie_until_it_does(kernel: Wire, chil
     assert kernel.execute(states).result == "['busy']"
 
 
+def test_a_thread_that_fails_after_an_unload_ends(kernel: Wire, child: str) -> None:
+    """Its queue is aborted no more: the thread that routes messages may be gone."""
+    running = kernel.begin(
+        "thread = threading.current_thread()\nprint('stubborn')\nwhile not go.is_set():\n"
+        "    try:\n        go.wait()\n    except BaseException: pass\n1 / 0",
+        subshell=child,
+    )
+    kernel.wait_for_text(running, "stubborn")
+    assert kernel.execute("%unload_ext ipyext").status == "ok"
+    kernel.wait(running)
+    assert kernel.execute("go.set(); thread.join(30); thread.is_alive()").result == "False"
+
+
 def test_a_child_can_delete_itself(kernel: Wire, child: str) -> None:
     answer = kernel.execute(
         "import ipyext; ipyext.current_subshell().delete(); print('still here'); 42",

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from typing import Any
 
+from ipyext.debug.hooks import DebugEntries
 from ipyext.debug.router import DebugRouter
 from ipyext.debug.server import DebugServer
 from ipyext.debug.session import Session
@@ -86,6 +87,7 @@ class Engine:
         self.debug = DebugRouter(self)
         self.debug_server = DebugServer(self.debug)
         self.debug_session = Session(self)
+        self.debugger = DebugEntries(self.debug, self.debug_server, self.debug_session)
         self.router = Router(
             host,
             self._dispatcher,
@@ -182,9 +184,6 @@ class Engine:
     def list_children(self) -> list[str]:
         return [str(child.id) for child in self.registry.all()]
 
-    def suspended(self, thread: threading.Thread) -> AbstractContextManager[None]:
-        return self.debug.suspended(thread)
-
     def uninterrupted(self) -> AbstractContextManager[None]:
         # By number: in a thread that is just being started there is no Thread for it yet, and
         # `current_thread` would make a dummy one, for good.
@@ -194,54 +193,12 @@ class Engine:
         gate = self._gate_of(shell)
         return nullcontext() if gate is None else gate.held()
 
-    def at_work(self, function: Callable[[], Any], evaluation: int | None = None) -> Any:
-        return self.debug.at_work(function, evaluation)
-
-    def debugging(self) -> bool:
-        return self.debug.on
-
-    def debugs_on_control(self, session: str) -> bool:
-        return self.debug.knows(session)
-
     def shutting_down(self) -> bool:
         return self.exit_guard.started
-
-    def compiling(self, code: str) -> None:
-        if self.debug.on:
-            self.debug.compiling(code)
 
     def current_cell(self) -> str | None:
         request = self.contexts.current() or self._main_request
         return None if request is None or request.type != "execute_request" else request.code
-
-    def uncaught(self, info: Any) -> None:
-        if self.debug.on:
-            self.debug.debugpy.uncaught(info)
-
-    def break_here(self, frame: Any) -> None:
-        self.debug.debugpy.break_here(frame)
-
-    def debug_listen(self, host: str, port: int) -> tuple[str, int]:
-        address = self.debug_server.address
-        if address is not None and port in (0, address[1]):
-            return address
-        return self.debug_session.await_in_router(lambda: self.debug_server.open(host, port))
-
-    def debug_wait_for_client(self) -> None:
-        self.debug_session.until(self._somebody_debugs)
-
-    def debug_cancel_wait(self) -> None:
-        self.debug_session.cancel(self._somebody_debugs)
-
-    def debug_client_connected(self) -> bool:
-        return self.debug.used and self.debug_session.in_router(self._somebody_debugs)
-
-    def _somebody_debugs(self) -> bool:
-        return self.debug.on and bool(self.debug.core.attached)
-
-    def debug_this_thread(self) -> None:
-        if self.debug.on:
-            self.debug.debugpy.trace_this_thread()
 
     def main_ended(self) -> None:
         self.exit_guard.main_ended()

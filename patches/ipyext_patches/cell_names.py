@@ -48,7 +48,7 @@ class CellNames:
         if not given_name().startswith("<"):
             return False
         if self._windows is None:
-            return not hooks.debugs_on_control(session)
+            return not hooks.debugger.knows(session)
         return session in self._windows
 
     def _follow(self, session: str) -> None:

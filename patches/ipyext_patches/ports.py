@@ -42,6 +42,51 @@ class Context(Protocol):
         """Ask the client of this request for a line of input."""
 
 
+class DebugHooks(Protocol):
+    """What the boundary asks of the debug router."""
+
+    def suspended(self, thread: Any) -> AbstractContextManager[None]:
+        """The calling thread is stopped by the debugger. KeyboardInterrupt if interrupted."""
+
+    def at_work(self, function: Callable[[], Any], evaluation: int | None = None) -> Any:
+        """Run what a debugger's client asks of the calling thread, which may be stopped.
+
+        What it prints is told to who has asked, if it is the evaluation of that number.
+        KeyboardInterrupt if its shell is interrupted.
+        """
+
+    @property
+    def on(self) -> bool:
+        """Whether the debugger is on. Any thread."""
+
+    def knows(self, session: str) -> bool:
+        """Whether that client has sent debug requests on the control channel. Any thread."""
+
+    def compiling(self, code: str) -> None:
+        """A cell with this text is about to be compiled. The thread of its shell."""
+
+    def uncaught(self, info: Any) -> None:
+        """An exception has left a cell. The thread of its shell."""
+
+    def break_here(self, frame: Any) -> None:
+        """Stop the calling thread in this frame."""
+
+    def listen(self, host: str, port: int) -> tuple[str, int]:
+        """Open a port for debuggers, unless there is one; returns where it is. Any thread."""
+
+    def wait_for_client(self) -> None:
+        """Wait until somebody debugs, or until `cancel_wait`. Any thread."""
+
+    def cancel_wait(self) -> None:
+        """End such waits. Any thread."""
+
+    def client_connected(self) -> bool:
+        """Whether somebody debugs. Any thread."""
+
+    def trace_this_thread(self) -> None:
+        """The calling thread is to be debugged, too."""
+
+
 class Hooks(Protocol):
     """Entry points of the engine. Each says which thread calls it.
 
@@ -52,6 +97,10 @@ class Hooks(Protocol):
 
     recorders: dict[str, Callable[[str], None]]
     listeners: dict[int, Callable[[str, str], None]]
+
+    @property
+    def debugger(self) -> DebugHooks:
+        """The entry points of the debug router."""
 
     def current(self) -> Context | None:
         """The context of the calling code; ``None`` on main and in its threads. Any thread."""
@@ -101,54 +150,14 @@ class Hooks(Protocol):
     def drain_main(self) -> list[Frames]:
         """Give up what main has not begun, oldest first. Main or shell channel thread."""
 
-    def suspended(self, thread: Any) -> AbstractContextManager[None]:
-        """The calling thread is stopped by the debugger. KeyboardInterrupt if interrupted."""
-
     def uninterrupted(self) -> AbstractContextManager[None]:
         """No interrupt arrives within; one that comes is raised at the end. Any thread."""
-
-    def at_work(self, function: Callable[[], Any], evaluation: int | None = None) -> Any:
-        """Run what a debugger's client asks of the calling thread, which may be stopped.
-
-        What it prints is told to who has asked, if it is the evaluation of that number.
-        KeyboardInterrupt if its shell is interrupted.
-        """
-
-    def debugging(self) -> bool:
-        """Whether the debugger is on. Any thread."""
-
-    def debugs_on_control(self, session: str) -> bool:
-        """Whether a client has sent debug requests on the control channel. Any thread."""
 
     def shutting_down(self) -> bool:
         """Whether the kernel was told to shut down. Any thread."""
 
-    def compiling(self, code: str) -> None:
-        """A cell with this text is about to be compiled. The thread of its shell."""
-
     def current_cell(self) -> str | None:
         """The text of the cell that the calling code belongs to. Any thread."""
-
-    def uncaught(self, info: Any) -> None:
-        """An exception has left a cell. The thread of its shell."""
-
-    def break_here(self, frame: Any) -> None:
-        """Stop the calling thread in this frame."""
-
-    def debug_listen(self, host: str, port: int) -> tuple[str, int]:
-        """Open a port for debuggers, unless there is one; returns where it is. Any thread."""
-
-    def debug_wait_for_client(self) -> None:
-        """Wait until somebody debugs, or until `debug_cancel_wait`. Any thread."""
-
-    def debug_cancel_wait(self) -> None:
-        """End such waits. Any thread."""
-
-    def debug_client_connected(self) -> bool:
-        """Whether somebody debugs. Any thread."""
-
-    def debug_this_thread(self) -> None:
-        """The calling thread is to be debugged, too."""
 
     def list_children(self) -> list[str]:
         """Ids of our child subshells. Any thread."""

@@ -57,11 +57,11 @@ def changes(
             ours = names.of(code)
             if lane == 5 or name == given_name():
                 name = ours
-            hooks.compiling(code)
+            hooks.debugger.compiling(code)
         return name
 
     def call(instance: Any, source: Any, filename: Any, *rest: Any, **options: Any) -> Any:
-        if ledger.switch.on and isinstance(source, ast.AST) and hooks.debugging():
+        if ledger.switch.on and isinstance(source, ast.AST) and hooks.debugger.on:
             cell = hooks.current_cell() or ""
             before, body = _body(cell)
             if before:
@@ -91,7 +91,7 @@ def _profiled(ledger: Ledger, hooks: Hooks, names: CellNames) -> Iterator[Change
         code, *others = args
         cell = hooks.current_cell() or ""
         before, body = _body(cell)
-        if before and isinstance(code, str) and hooks.debugging():
+        if before and isinstance(code, str) and hooks.debugger.on:
             with contextlib.suppress(SyntaxError, ValueError):  # which running it will say
                 tree = ast.parse(code)
                 # It begins with the arguments of the magic, or their line was left out as empty.

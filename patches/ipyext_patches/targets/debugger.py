@@ -305,7 +305,7 @@ class Debugpy:
             if (event == "exception" or is_step(thread)) and not in_a_cell(frame):
                 self.resume(thread)  # this is the kernel's own work, before a cell or after it
                 return None
-            with self._hooks.suspended(threading.current_thread()):
+            with self._hooks.debugger.suspended(threading.current_thread()):
                 result = wrapped(*args, **kwargs)
                 fail_queued(instance, thread_name(thread))
                 self._see_rounds(frame)

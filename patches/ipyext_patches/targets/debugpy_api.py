@@ -57,30 +57,30 @@ def _switched(ledger: Ledger, original: Any, ours: Callable[..., Any]) -> Any:
 def _functions(hooks: Hooks) -> dict[str, Callable[..., Any]]:
     def listen(address: Any, **options: Any) -> tuple[str, int]:
         host, port = ("127.0.0.1", address) if isinstance(address, int) else address
-        return hooks.debug_listen(str(host), int(port))
+        return hooks.debugger.listen(str(host), int(port))
 
     def wait_for_client() -> None:
-        hooks.debug_wait_for_client()
+        hooks.debugger.wait_for_client()
 
     def cancel() -> None:
-        hooks.debug_cancel_wait()
+        hooks.debugger.cancel_wait()
 
     wait_for_client.cancel = cancel  # type: ignore[attr-defined]
 
     def is_client_connected() -> bool:
-        return hooks.debug_client_connected()
+        return hooks.debugger.client_connected()
 
     def debug_this_thread() -> None:
-        hooks.debug_this_thread()
+        hooks.debugger.trace_this_thread()
 
     def trace_this_thread(should_trace: bool) -> None:
         # VS Code has it off between its cells. Others may be debugging this thread.
         if should_trace:
-            hooks.debug_this_thread()
+            hooks.debugger.trace_this_thread()
 
     def break_here() -> None:
-        if hooks.debugging():
-            hooks.break_here(sys._getframe(2))  # 1 is `_switched`
+        if hooks.debugger.on:
+            hooks.debugger.break_here(sys._getframe(2))  # 1 is `_switched`
 
     def connect(address: Any, **options: Any) -> Any:
         raise RuntimeError(

@@ -51,8 +51,8 @@ def changes(ledger: Ledger, hooks: Hooks, main: Any) -> Iterator[Change]:
         if not ledger.switch.on or not plain:
             return former(*args, **kwargs)
         frame = sys._getframe(1)
-        if hooks.debugging():
-            return hooks.break_here(frame)
+        if hooks.debugger.on:
+            return hooks.debugger.break_here(frame)
         if os.environ.get("PYTHONBREAKPOINT"):
             return sys.__breakpointhook__(*args, **kwargs)
         return pdb.Pdb().set_trace(frame)
@@ -63,9 +63,9 @@ def changes(ledger: Ledger, hooks: Hooks, main: Any) -> Iterator[Change]:
             if kind is not None and issubclass(kind, KeyboardInterrupt):
                 if hooks.shutting_down():  # nobody waits for what takes half a second to be drawn
                     return instance._showtraceback(kind, value, ["KeyboardInterrupt"])
-                if hooks.debugging():
+                if hooks.debugger.on:
                     cut_traceback(traceback)
-            hooks.uncaught(sys.exc_info())
+            hooks.debugger.uncaught(sys.exc_info())
         return drawn(wrapped, args, kwargs)
 
     def stored(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
@@ -75,7 +75,7 @@ def changes(ledger: Ledger, hooks: Hooks, main: Any) -> Iterator[Change]:
         return drawn(wrapped, args, kwargs)
 
     def drawn(draw: Any, args: Any, kwargs: Any) -> Any:
-        if not hooks.debugging():
+        if not hooks.debugger.on:
             return draw(*args, **kwargs)
         with untraced():  # it is slow enough
             return draw(*args, **kwargs)

@@ -38,7 +38,7 @@ def answer_failures(ledger: Ledger, hooks: Hooks) -> Change:
             args[0].is_output_redirected = True
             evaluation = request.seq
         try:
-            return hooks.at_work(lambda: wrapped(*args, **kwargs), evaluation)
+            return hooks.debugger.at_work(lambda: wrapped(*args, **kwargs), evaluation)
         except BaseException as error:
             why = "".join(traceback.format_exception_only(type(error), error)).strip()
             _fail(args[0], request, why)

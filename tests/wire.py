@@ -87,6 +87,7 @@ class Wire:
         for channel in ("shell", "control", "stdin", "iopub"):
             socket = self.context.socket(zmq.SUB if channel == "iopub" else zmq.DEALER)
             socket.linger = 0
+            socket.rcvhwm = 0  # ZeroMQ drops what is too much for a client that looks away
             if channel == "iopub":
                 socket.subscribe(b"")
             else:

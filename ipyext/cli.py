@@ -4,8 +4,10 @@
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 from ipyext import __version__
 
@@ -150,6 +152,7 @@ def parser() -> argparse.ArgumentParser:
 
 def _live(command: argparse.ArgumentParser) -> None:
     """The options of a command that tries things on a kernel."""
+    command.set_defaults(parser=command)
     form = command.add_mutually_exclusive_group()
     form.add_argument("--plain", action="store_true", help="no colours and no spinner")
     form.add_argument("--json", action="store_true", help="one JSON object, for programs")
@@ -163,13 +166,16 @@ def _live(command: argparse.ArgumentParser) -> None:
 
 
 def _install(command: argparse.ArgumentParser) -> None:
+    command.set_defaults(parser=command)
     way = command.add_mutually_exclusive_group()
-    way.add_argument(
+    profile: Any = way.add_argument(
         "--profile", metavar="NAME", help="the IPython profile to install into (default: default)"
     )
-    way.add_argument(
+    profile.completer = _profiles
+    kernelspec: Any = way.add_argument(
         "--kernelspec", metavar="NAME", help="write a kernelspec of that name in place of a profile"
     )
+    kernelspec.completer = _kernelspecs
     place = command.add_mutually_exclusive_group()
     place.add_argument(
         "--user", action="store_true", help="in your own folders; this is the default"
@@ -191,10 +197,25 @@ def _install(command: argparse.ArgumentParser) -> None:
     command.add_argument("--dry-run", action="store_true", help="say what would be done, only")
 
 
+def _profiles(**_: Any) -> list[str]:
+    from ipyext.install import profile
+
+    return profile.profiles()
+
+
+def _kernelspecs(**_: Any) -> list[str]:
+    from ipyext.install import survey
+
+    return [place.name for place in survey.places() if place.kind == "kernelspec"]
+
+
 def _seconds(text: str) -> float:
-    seconds = float(text)
-    if not seconds > 0:
-        raise argparse.ArgumentTypeError("must be more than 0")
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not 0 < seconds < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds above 0")
     return seconds
 
 
@@ -202,18 +223,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit status."""
     top = parser()
     _complete(top)
-    options = top.parse_args(arguments)
+    options, unknown = top.parse_known_args(arguments)
+    command = getattr(options, "parser", top)  # whose usage helps
+    if unknown:
+        command.error(f"unrecognized arguments: {' '.join(unknown)}")
     if options.command is None:
         top.print_help()
         return 0
     if options.command == "install":
         if options.profile is not None and options.prefix is not None:
-            top.error(
-                "install: --profile is for profiles, which are your own. --sys-prefix and --prefix "
+            command.error(
+                "--profile is for profiles, which are your own. --sys-prefix and --prefix "
                 "without it mean all kernels of that environment, whatever their profile."
             )
         if options.display_name is not None and options.kernelspec is None:
-            top.error("install: --display-name goes with --kernelspec")
+            command.error("--display-name goes with --kernelspec")
         return _run_install(options)
     return (_run_demo if options.command == "demo" else _run_doctor)(options)
 

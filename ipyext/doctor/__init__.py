@@ -9,6 +9,7 @@ from __future__ import annotations
 from importlib import metadata
 
 from ipyext import demo
+from ipyext.autoload import switched_off
 from ipyext.doctor.report import DoctorReport, Facts
 from ipyext.doctor.steps import STEPS
 from ipyext.install.survey import places
@@ -29,7 +30,7 @@ def run(report: DoctorReport, timeout: float) -> bool:
         report: told what is found.
         timeout: seconds that any single wait may take.
     """
-    facts = Facts(findings(), _beside(), places())
+    facts = Facts(findings(), _beside(), places(), switched_off())
     report.facts(facts)
     if not facts.fits:
         report.begin(STEPS)

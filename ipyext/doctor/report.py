@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from rich.markup import escape
 
+from ipyext.autoload import SWITCH
 from ipyext.demo.report import JsonReport, Outcome, Report, TextReport
 from ipyext.install.survey import Place
 from ipyext_patches import Finding
@@ -23,12 +24,14 @@ class Facts:
     Attributes:
         findings: versions beside the checked range.
         beside: other versions by name, for reports of faults.
-        places: where the extension is installed to load by itself.
+        places: where `ipyext install` has put it, to load by itself.
+        disabled: whether kernels started from here do not load it all the same.
     """
 
     findings: Sequence[Finding]
     beside: dict[str, str]
     places: Sequence[Place]
+    disabled: bool
 
     @property
     def fits(self) -> bool:
@@ -71,6 +74,7 @@ class DoctorJson(JsonReport):
                 {"kind": place.kind, "name": place.name, "path": str(place.path)}
                 for place in self._facts.places
             ],
+            "disabled": self._facts.disabled,
             "patches": [row for outcome in outcomes for row in outcome.findings.details],
             **{name: found[name] for name in ("planned", "steps", "log")},
         }
@@ -97,12 +101,14 @@ class DoctorText(TextReport):
         beside = ", ".join(f"{name} {version}" for name, version in facts.beside.items())
         console.print(f"   [dim]beside {beside}; {escape(sys.executable)}[/]", soft_wrap=True)
         console.print()
-        console.print("[bold]Loaded by itself[/], when a kernel starts")
+        console.print("[bold]Loaded by itself[/], where `ipyext install` has put it")
         for place in facts.places:
             text = f"{place.kind} {place.name}: {place.path}"
             console.print(f"   {escape(text)}", soft_wrap=True)
         if not facts.places:
             console.print("   nowhere; ipyext install --help says how to change that")
+        if facts.disabled:
+            self._line(f"{SWITCH} is set here: kernels started from here do not load it.", "red")
         console.print()
 
     def end(self, outcomes: Sequence[Outcome], log: str) -> None:

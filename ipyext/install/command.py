@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -75,14 +76,14 @@ def _make(plan: list[Change], options: Options, say: Say) -> bool:
 
 def _profile(options: Options, say: Say) -> None:
     if options.prefix is None:
-        name = options.profile or "default"
-        file = profile.file_of_profile(name)
+        name = "default" if options.profile is None else options.profile
+        file = profile.file_of_profile(name, there=not options.uninstall)
         kernels = f"Kernels with the profile {name!r}"
-        undo = "" if name == "default" else f" --profile {name}"
+        undo = "" if name == "default" else f" --profile {shlex.quote(name)}"
     else:
         file = profile.file_of_prefix(options.prefix)
         kernels = f"All kernels of the environment {options.prefix}"
-        undo = " --sys-prefix" if options.prefix == sys.prefix else f" --prefix {options.prefix}"
+        undo = f" {_place(options.prefix)}"
     if options.uninstall:
         if not _make(profile.uninstall(file), options, say):
             say(f"Nothing to do: ipyext is not in {file}")
@@ -116,7 +117,8 @@ def _kernelspec(options: Options, name: str, say: Say) -> None:
     elif elsewhere:
         say(f"It hides the kernelspec of the same name in {elsewhere[0]}.")
     if first and not options.dry_run:
-        say(f"Front ends offer it under the name {folder.name!r} from now on.")
+        shown = kernelspec.display_name(folder)
+        say(f"Front ends offer it as {shown!r} from now on; programs find it as {folder.name!r}.")
     if not options.dry_run:
         say(f"To undo it: ipyext install{_words(options, folder.name)} --uninstall")
 
@@ -124,5 +126,8 @@ def _kernelspec(options: Options, name: str, say: Say) -> None:
 def _words(options: Options, name: str) -> str:
     if options.prefix is None:
         return f" --kernelspec {name}"
-    where = "--sys-prefix" if options.prefix == sys.prefix else f"--prefix {options.prefix}"
-    return f" --kernelspec {name} {where}"
+    return f" --kernelspec {name} {_place(options.prefix)}"
+
+
+def _place(prefix: str) -> str:
+    return "--sys-prefix" if prefix == sys.prefix else f"--prefix {shlex.quote(prefix)}"

@@ -77,7 +77,7 @@ def install(folder: Path, display_name: str | None) -> list[Change]:
         display_name = _read(folder).get("display_name")
     folders = folders_for(folder)
     made = len(folders) if mark is None else int(mark["folders"])
-    files = dict(_files(made, display_name or f"Python {sys.version_info[0]} (ipyext)"))
+    files = dict(_files(made, display_name or _called(folder.name)))
     before = (_read(folder).get("argv") or [sys.executable])[0]
     note = "" if before == sys.executable else f"it started {before}"
     changes: list[Change] = list(folders)
@@ -103,10 +103,37 @@ def uninstall(folder: Path) -> list[Change]:
             f"jupyter kernelspec remove {folder.name}"
         )
     files = [folder / name for name in mark["files"] if (folder / name).is_file()]
+    folders = folders_without(files, folder, int(mark["folders"]))
     return [
         *(WriteFile(file, "", None, file.read_bytes()) for file in files),
-        *folders_without(files, folder, int(mark["folders"])),
+        *folders,
+        *_handed_on(folder, int(mark["folders"]) - len(folders)),
     ]
+
+
+def display_name(folder: Path) -> str:
+    """What front ends call the kernelspec in that folder."""
+    return str(_read(folder).get("display_name", folder.name))
+
+
+def _called(name: str) -> str:
+    return f"Python {sys.version_info[0]} ({'' if name == MARK else 'ipyext, '}{name})"
+
+
+def _handed_on(folder: Path, folders: int) -> Iterator[Change]:
+    """Another kernelspec of ours beside it is the last one in the folders that were made for it."""
+    others = [path for path in sorted(folder.parent.iterdir()) if path != folder and is_ours(path)]
+    if not folders or not others:
+        return
+    file = others[0] / "kernel.json"
+    spec = _read(others[0])
+    spec["metadata"][MARK]["folders"] += folders
+    note = f"the folders made for {folder.name} are its own now"
+    yield WriteFile(file, note, _written(spec), file.read_bytes())
+
+
+def _written(spec: dict[str, Any]) -> bytes:
+    return json.dumps(spec, indent=1).encode() + b"\n"
 
 
 def _files(folders: int, display_name: str) -> Iterator[tuple[str, bytes]]:
@@ -141,7 +168,7 @@ def _files(folders: int, display_name: str) -> Iterator[tuple[str, bytes]]:
         },
         "kernel_protocol_version": PROTOCOL,
     }
-    yield "kernel.json", json.dumps(spec, indent=1).encode() + b"\n"
+    yield "kernel.json", _written(spec)
 
 
 def _read(folder: Path) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 from pathlib import Path
 
 from ipyext.install.changes import Change, InstallError, WriteFile, folders_for, folders_without
@@ -55,23 +56,31 @@ def ipython_dir() -> Path:
     return old if old.is_dir() and not home.exists() else home
 
 
-def file_of_profile(name: str) -> Path:
+def profiles() -> list[str]:
+    """The names of the profiles that there are."""
+    return sorted(p.name[8:] for p in ipython_dir().glob("profile_*") if p.is_dir())
+
+
+def file_of_profile(name: str, *, there: bool = True) -> Path:
     """The file that kernels with that profile read.
 
+    Args:
+        name: of the profile.
+        there: whether it has to be there. IPython makes ``default`` by itself.
+
     Raises:
-        InstallError: there is no such profile. IPython makes ``default`` by itself, so that one
-            need not be there.
+        InstallError: there is no such profile, or no profile can have that name.
     """
     root = ipython_dir()
     if not name or Path(name).name != name:
         raise InstallError(f"{name!r} is not the name of a profile.")
     folder = root / f"profile_{name}"
-    if name != "default" and not folder.is_dir():
-        known = sorted(found.name[8:] for found in root.glob("profile_*") if found.is_dir())
+    if there and name != "default" and not folder.is_dir():
+        known = profiles()
         raise InstallError(
             f"There is no profile {name!r} in {root}"
             + (f"; there are: {', '.join(known)}. " if known else ". ")
-            + f"Create it with: ipython profile create {name}"
+            + f"Create it with: ipython profile create {shlex.quote(name)}"
         )
     return folder / FILE
 

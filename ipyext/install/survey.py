@@ -26,10 +26,7 @@ class Place:
 
 def places() -> list[Place]:
     """All of them that kernels of this environment or this user may meet."""
-    found = [
-        Place("profile", folder.name[8:], folder / profile.FILE)
-        for folder in sorted(profile.ipython_dir().glob("profile_*"))
-    ]
+    found = [Place("profile", name, profile.file_of_profile(name)) for name in profile.profiles()]
     found.append(Place("environment", sys.prefix, profile.file_of_prefix(sys.prefix)))
     found = [place for place in found if profile.is_installed(place.path)]
     specs = kernelspec.manager().find_kernel_specs()

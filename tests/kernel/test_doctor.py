@@ -53,6 +53,13 @@ def test_the_debugger_was_tried(found: dict[str, Any]) -> None:
     assert step["measures"].keys() == {"start", "hit", "continue"}
 
 
+def test_colours_and_the_switch() -> None:
+    done = run("doctor", FORCE_COLOR="1", IPYEXT_DISABLE="1")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "\033[" in done.stdout
+    assert "IPYEXT_DISABLE is set here" in done.stdout
+
+
 def test_plain_and_where_it_is_installed(tmp_path: Path) -> None:
     env = {"IPYTHONDIR": str(tmp_path / "ipython"), "JUPYTER_DATA_DIR": str(tmp_path / "jupyter")}
     assert run("install", **env).returncode == 0

@@ -246,7 +246,9 @@ def test_the_kernelspec_starts_a_kernel_with_it(
     debugger = JupyterDap(process.wire)
     assert debugger.do("debugInfo")["isStarted"] is False
     debugger.attach()
-    assert debugger.names()["main"]
+    process.wire.execute("1", subshell=process.wire.create("worker"))
+    # None of the kernel's own, of which Jupyter's manager makes it start one more.
+    assert set(debugger.names()) == {"main", "worker"}
     debugger.do("disconnect")
     log = process.log.read_text()
     assert "Traceback" not in log

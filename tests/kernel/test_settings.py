@@ -172,6 +172,8 @@ WRONG = [
     ("cull_orphaned_subshells", -0.5),
     ("cull_orphaned_subshells", None),
     ("debug_stop", "everything"),
+    ("keep_output", -1),
+    ("keep_output", "much"),
 ]
 SETTINGS = IPyExt.class_trait_names(config=True)
 
@@ -201,8 +203,8 @@ def test_wrong_values_are_refused(kernel: Wire, name: str, value: object) -> Non
 
 
 @pytest.mark.parametrize("value", ["nan", "inf"])
-@pytest.mark.parametrize("name", ["cull_idle_subshells", "cull_orphaned_subshells"])
-def test_seconds_that_are_no_number_are_refused(kernel: Wire, name: str, value: str) -> None:
+@pytest.mark.parametrize("name", ["cull_idle_subshells", "cull_orphaned_subshells", "keep_output"])
+def test_amounts_that_are_no_number_are_refused(kernel: Wire, name: str, value: str) -> None:
     before = kernel.execute(f"%config IPyExt.{name}").result
     answer = kernel.execute(f"%config IPyExt.{name} = float({value!r})")
     assert f"{name!r} trait" in answer.text("stderr")

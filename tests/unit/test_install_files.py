@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -164,7 +166,17 @@ def test_other_profiles(install: Run, home: Path) -> None:
     assert install("--profile", "work")[0] == 0
     assert (home / "ipython" / "profile_work" / FILE).is_file()
     assert not profile_file(home).exists()
-    assert install("--profile", "../work")[0] == 1
+    for wrong in ("../work", ""):
+        assert install("--profile", wrong)[0] == 1
+    assert not profile_file(home).exists()
+
+
+def test_a_profile_that_was_deleted_meanwhile(install: Run, home: Path) -> None:
+    (home / "ipython" / "profile_work").mkdir(parents=True)
+    assert install("--profile", "work")[0] == 0
+    shutil.rmtree(home / "ipython" / "profile_work")
+    status, out, _ = install("--profile", "work", "--uninstall")
+    assert (status, out.startswith("Nothing to do")) == (0, True)
 
 
 def test_an_environment(install: Run, home: Path, tmp_path: Path) -> None:
@@ -175,6 +187,16 @@ def test_an_environment(install: Run, home: Path, tmp_path: Path) -> None:
     assert (tmp_path / "env" / "etc" / "ipython" / FILE).is_file()
     assert install("--prefix", str(tmp_path / "env"), "--uninstall")[0] == 0
     assert tree(tmp_path / "env") == {}
+
+
+def test_what_undoes_it_can_be_pasted(install: Run, home: Path, tmp_path: Path) -> None:
+    place = tmp_path / "an environment"
+    place.mkdir()
+    for options in ((), ("--kernelspec", "live")):
+        _, out, _ = install(*options, "--prefix", str(place))
+        undo = shlex.split(out.split("To undo it: ipyext install ")[1])
+        assert install(*undo)[0] == 0
+        assert tree(place) == {}
 
 
 def test_where_profiles_are(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -233,18 +255,33 @@ def test_a_kernelspec_comes_and_goes(install: Run, home: Path) -> None:
 
 
 def test_what_is_in_the_kernelspec(install: Run, home: Path) -> None:
-    install("--kernelspec", "live", "--display-name", "Lively")
+    _, out, _ = install("--kernelspec", "live", "--display-name", "Lively")
     spec = json.loads((home / "jupyter" / "kernels" / "live" / "kernel.json").read_bytes())
     assert spec["argv"][0] == sys.executable
     assert spec["argv"][-2:] == ["--ext", "ipyext.autoload"]
     assert "{connection_file}" in spec["argv"]
     assert spec["display_name"] == "Lively"
+    assert "as 'Lively'" in out
     assert spec["metadata"]["debugger"] is True
     assert spec["kernel_protocol_version"] == "5.5"
     assert "interrupt_mode" not in spec  # as ipykernel: by signal
     install("--kernelspec", "live")  # keeps the name that it was given
     again = json.loads((home / "jupyter" / "kernels" / "live" / "kernel.json").read_bytes())
     assert again == spec
+
+
+@pytest.mark.parametrize("order", [("one", "two"), ("two", "one")])
+def test_two_kernelspecs(install: Run, home: Path, order: tuple[str, str]) -> None:
+    """They have names of their own, and the last one takes the folders with it."""
+    names = set()
+    for name in ("one", "two"):
+        install("--kernelspec", name)
+        file = home / "jupyter" / "kernels" / name / "kernel.json"
+        names.add(json.loads(file.read_bytes())["display_name"])
+    assert len(names) == 2
+    for name in order:
+        assert install("--kernelspec", name, "--uninstall")[0] == 0
+    assert tree(home) == {}
 
 
 def test_the_kernelspec_of_another_environment_is_taken_over(install: Run, home: Path) -> None:
@@ -365,11 +402,13 @@ def test_it_says_so_if_loading_is_switched_off(
         ("--user", "--sys-prefix"),
         ("--display-name", "x"),
         ("--prefix",),
+        ("--bogus",),
+        ("more",),
     ],
 )
 def test_wrong_arguments(install: Run, home: Path, wrong: tuple[str, ...]) -> None:
     status, out, err = install(*wrong)
-    assert (status, out, "usage:" in err) == (2, "", True)
+    assert (status, out, "usage: ipyext install" in err) == (2, "", True)
     assert tree(home) == {}
 
 
@@ -380,9 +419,26 @@ def test_help_teaches(install: Run) -> None:
         assert word in out
 
 
-def test_completion_in_the_shell(tmp_path: Path) -> None:
-    pytest.importorskip("argcomplete")
-    line = "ipyext install --un"
+@pytest.mark.parametrize("wrong", ["soon", "0", "-1", "nan", "inf"])
+def test_wrong_seconds(capsys: pytest.CaptureFixture[str], wrong: str) -> None:
+    with pytest.raises(SystemExit):
+        main(["demo", "--timeout", wrong])
+    assert f"{wrong!r} is no number of seconds above 0" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("line", "offered"),
+    [
+        ("ipyext install --un", "--uninstall"),
+        ("ipyext install --profile w", "work"),
+        ("ipyext install --uninstall --kernelspec l", "live"),
+    ],
+)
+def test_completion_in_the_shell(
+    install: Run, home: Path, tmp_path: Path, line: str, offered: str
+) -> None:
+    (home / "ipython" / "profile_work").mkdir(parents=True)
+    install("--kernelspec", "live")
     subprocess.run(
         [sys.executable, "-m", "ipyext.cli"],
         timeout=60,
@@ -395,4 +451,4 @@ def test_completion_in_the_shell(tmp_path: Path) -> None:
             "COMP_POINT": str(len(line)),
         },
     )
-    assert (tmp_path / "out").read_text().strip() == "--uninstall"
+    assert (tmp_path / "out").read_text().strip() == offered

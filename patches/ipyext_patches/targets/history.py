@@ -53,6 +53,7 @@ class HistorySink:
                     target=self._run, name="ipyext-history", daemon=True
                 )
                 self._thread.pydev_do_not_trace = True  # type: ignore[attr-defined]
+                self._thread.is_pydev_daemon_thread = True  # type: ignore[attr-defined]
                 contextvars.Context().run(self._thread.start)  # it works for no cell
 
     def put(self, key: object, label: str, line: int, source: str, raw: str) -> None:

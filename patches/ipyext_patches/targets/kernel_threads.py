@@ -18,6 +18,7 @@ MARKS = Patch(
 )
 
 _NAMES = ("pydev_do_not_trace", "is_pydev_daemon_thread")
+_KINDS = ("Heartbeat", "ParentPollerUnix", "ParentPollerWindows")
 _HISTORY = ("IPythonHistorySavingThread", "ipyext-history")
 
 
@@ -49,5 +50,5 @@ def _threads(kernel: Any) -> list[Any]:
         watcher = getattr(stream, "watch_fd_thread", None)
         threads += [watcher] * (watcher is not None)
     alive = threading.enumerate()
-    threads += [t for t in alive if t.name in _HISTORY or type(t).__name__ == "Heartbeat"]
+    threads += [t for t in alive if t.name in _HISTORY or type(t).__name__ in _KINDS]
     return threads

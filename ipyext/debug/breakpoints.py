@@ -42,11 +42,6 @@ class Breakpoint:
         return self.state.get("line", self.place)
 
     @property
-    def counts(self) -> bool:
-        """Whether it does something each time somebody comes by, even if that is not seen."""
-        return bool(self.wanted.get("hitCondition") or self.wanted.get("logMessage"))
-
-    @property
     def plain(self) -> bool:
         """Whether it stops always, without a condition, a count or a message."""
         return not any(self.wanted.get(key) for key in ("condition", "hitCondition", "logMessage"))
@@ -83,8 +78,7 @@ class Breakpoints:
     """All breakpoints of all clients.
 
     Args:
-        decide: makes one condition out of several breakpoints at one place, where a plain
-            combination cannot serve them all.
+        decide: makes one condition out of the breakpoints at one place, unless all are plain.
     """
 
     def __init__(self, decide: Callable[[list[Breakpoint]], str]) -> None:
@@ -213,11 +207,10 @@ class Breakpoints:
     def _one(self, owners: list[Breakpoint]) -> Message:
         first = owners[0]
         key = "line" if "line" in first.wanted else "name"
-        # At functions debugpy neither counts nor logs, whatever it is asked for; when it logs, an
-        # interrupt of the code is lost.
-        known = not first.counts or (key == "line" and not first.wanted.get("logMessage"))
-        if known and all(first.same_as(other.wanted) for other in owners[1:]):
+        if first.plain and all(first.same_as(other.wanted) for other in owners[1:]):
             return dict(first.wanted)
+        # All else is decided here: at functions debugpy neither counts nor logs, and an interrupt
+        # of the code is lost in its log messages, and ends the tracing in its conditions.
         wanted: Message = {key: first.place}
         if not all(one.plain for one in owners):  # else all of them mean each stop
             wanted["condition"] = self._decide(owners)

@@ -1,8 +1,8 @@
 """Breakpoints that are decided here, where they are hit, and log messages.
 
-debugpy keeps one breakpoint a line. Where clients want different things of the same line, its
-condition is a call of `hit`, which asks each of them. Log messages are said here, too: debugpy
-takes any exception for their text, also the interrupt of the code that logs.
+debugpy keeps one breakpoint a line. Unless all that clients want of it is to stop, its condition
+is a call of `hit`, which asks each of them, and says log messages. debugpy itself would take any
+exception for the text of a message, also the interrupt of the code that logs.
 
 Evaluated in the thread that came by. An interrupt may end it between any two steps.
 """
@@ -115,7 +115,7 @@ class Places:
     def _wants(self, one: Breakpoint, scope: dict[str, Any], local: dict[str, Any]) -> bool:
         wanted = one.wanted
         try:
-            if wanted.get("condition") and not eval(wanted["condition"], scope, local):
+            if wanted.get("condition") and not eval(_compiled(wanted["condition"]), scope, local):
                 return False
             if wanted.get("hitCondition"):
                 # Threads come by at the same time; both of these steps are atomic.
@@ -167,6 +167,11 @@ def _value(
         raise
     except BaseException as error:
         return f"{{{expression}: {type(error).__name__}: {error}}}"
+
+
+@functools.lru_cache(256)
+def _compiled(condition: str) -> CodeType:
+    return compile(str(condition).strip(), "<condition>", "eval")
 
 
 @functools.lru_cache(256)

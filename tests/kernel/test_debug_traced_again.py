@@ -8,7 +8,7 @@ from tests.dap import JupyterDap
 from tests.wire import Wire
 
 
-@pytest.mark.parametrize("on", ["stop", "condition", "log message"])
+@pytest.mark.parametrize("on", ["stop", "condition", "sleeping condition", "log message"])
 def test_code_that_goes_on_after_an_interrupt_is_debugged(
     kernel: Wire, debugger: JupyterDap, where: str | None, on: str
 ) -> None:
@@ -26,16 +26,17 @@ def test_code_that_goes_on_after_an_interrupt_is_debugged(
     extra = {
         "stop": {},
         "condition": {"condition": "nap()"},
+        "sleeping condition": {"condition": "nap(100)"},  # its interrupt ends a wait
         "log message": {"logMessage": "{nap()}"},
     }
     kernel.execute(
         "import os, tempfile, threading, time\n"
         "path = os.path.join(tempfile.mkdtemp(), 'fifo')\n"
         "os.mkfifo(path)\n"
-        "def nap():\n"
+        "def nap(n=0):\n"
         "    print('begun', flush=True)\n"
-        "    while True:\n"  # a signal that comes right before a sleep does not end it
-        "        time.sleep(0.05)\n"
+        "    time.sleep(n)\n"
+        "    while True: pass\n"
     )
     path = debugger.cell(code)
     debugger.set_breakpoints(path, {"line": 4, **extra[on]}, 9)

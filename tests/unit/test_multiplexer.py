@@ -61,7 +61,7 @@ def test_jupyterlab(world: World) -> None:
         assert info["breakpoints"] == [{"source": FILE, "breakpoints": wanted}]
         (same,) = lab.set(FILE, *wanted)
         assert same["id"] == point["id"]
-        assert world.debugpy.sources[FILE] == wanted
+        assert world.debugpy.sources[FILE] == [{"line": 3, "condition": "decide 1"}]
     lab.do("stackTrace", threadId=7)
     lab.do("scopes", frameId=1)
     lab.do("variables", variablesReference=1)

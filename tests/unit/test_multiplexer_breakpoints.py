@@ -191,7 +191,7 @@ def test_breakpoints_of_two_notebooks(world: World, lab: Client) -> None:
     info = other.do("debugInfo")
     (found,) = info["breakpoints"]
     other.set(FILE, *found["breakpoints"], 5)
-    assert world.debugpy.sources[FILE] == [{"line": 3, "condition": "x"}, {"line": 5}]
+    assert world.debugpy.sources[FILE] == [{"line": 3, "condition": "decide 1 2"}, {"line": 5}]
     (found,) = lab.do("debugInfo")["breakpoints"]
     assert [one["line"] for one in found["breakpoints"]] == [3, 5]
     lab.set(FILE, 5)

@@ -13,10 +13,12 @@ import sys
 import textwrap
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+from traitlets import Dict, Float, Integer
 
 from ipyext.cli import parser
-from ipyext.config import IPyExt
+from ipyext.config import POLICIES, IPyExt
 from ipyext.magics.actions import Action, Declared
 from ipyext.magics.arguments import CELL, CELL_USAGE, SUBSHELL
 from ipyext.magics.debugctl_arguments import DEBUGCTL
@@ -24,6 +26,7 @@ from ipyext.shells.control import ControlHandlers
 from ipyext_patches import CHECKED, PYTHON
 
 ROOT = Path(__file__).parent.parent
+_KINDS = {Float: "a number", Integer: "a whole number"}
 
 
 def row(*cells: str) -> str:
@@ -39,9 +42,20 @@ def settings() -> Iterator[str]:
     """Every configurable trait, as `%config IPyExt` has it."""
     yield from table("Setting", "Default", "Values", "")
     for name, trait in IPyExt.class_own_traits(config=True).items():
-        values = ", ".join(f"`{value!r}`" for value in getattr(trait, "values", ()))
-        kind = values or type(trait).__name__.lower()
-        yield row(f"`{name}`", f"`{trait.default()!r}`", kind, trait.help)
+        yield row(f"`{name}`", f"`{trait.default()!r}`", values(trait), trait.help)
+
+
+def values(trait: Any) -> str:
+    """What a trait may be set to."""
+    listed = ", ".join(f"`{value!r}`" for value in getattr(trait, "values", ()))
+    if listed:
+        return listed
+    least = getattr(trait, "min", None)
+    if least is not None:
+        return f"{_KINDS[type(trait)]}, {least:g} or more"
+    if isinstance(trait, Dict):
+        return "a dict with values " + ", ".join(f"`{value!r}`" for value in POLICIES)
+    return " or ".join(f"`{value}`" for value in (True, False))
 
 
 def described(usage: str, action: Action) -> Iterator[str]:

@@ -38,7 +38,10 @@ class IPyExt(Configurable):
     ).tag(config=True)
     comm_targets = Dict(
         value_trait=Enum(POLICIES),
-        help="The same for single comm targets, for instance {'jupyter.widget': 'main'}.",
+        help=(
+            "Where the messages of single comm targets are handled, as `comms` says it for all, "
+            "for instance {'jupyter.widget': 'main'}."
+        ),
     ).tag(config=True)
     max_subshells = Integer(
         DEFAULT_LIMIT, min=0, help="How many child subshells there may be at once."

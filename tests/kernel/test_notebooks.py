@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -16,6 +17,7 @@ import pytest
 from tests.kernel.comms import click, move
 from tests.wire import Wire
 
+PICTURE = re.compile(r"!\[[^]]+\]\(([^)]+)\)")
 NOTEBOOKS = sorted((Path(__file__).parent.parent.parent / "notebooks").glob("*.ipynb"))
 
 # Text that must be in what a cell gives, by notebook and id of the cell.
@@ -186,6 +188,15 @@ def test_stripped_and_valid(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_has_a_picture(path: Path) -> None:
+    notebook = nbformat.read(path, as_version=4)
+    shown = [name for cell in notebook.cells for name in PICTURE.findall(cell.source)]
+    assert shown
+    for name in shown:
+        assert (path.parent / name).is_file(), name
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_runs_and_shows_what_it_says(path: Path, this_python: str, tmp_path: Path) -> None:
     notebook = nbformat.read(path, as_version=4)
     people: list[Person] = []
@@ -210,3 +221,5 @@ def test_runs_and_shows_what_it_says(path: Path, this_python: str, tmp_path: Pat
     for cell_id, texts in EXPECTED[path.stem].items():
         for text in texts:
             assert text in text_of(cells[cell_id]), f"cell {cell_id}: {cells[cell_id].outputs}"
+            drawn = [o for o in cells[cell_id].outputs if "image/png" in o.get("data", {})]
+            assert bool(drawn) == ("<Figure" in text_of(cells[cell_id]))

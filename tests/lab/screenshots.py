@@ -35,6 +35,14 @@ from ipywidgets import IntSlider, interact
 def mean(last):
     print(f"mean of the last {last}: {sum(history[-last:]) / last:.4f}")
 """.strip()
+PLOT = """
+%%subshell look
+import matplotlib.pyplot as plt
+
+plt.figure(figsize=(7, 2.2))
+plt.plot(history)
+plt.title(f"{len(history)} epochs")
+""".strip()
 WORKER = """
 %%subshell worker
 def drop(epoch):
@@ -51,6 +59,14 @@ def console(page: Notebook) -> None:
     opened = page.subshell_console()
     opened.run("len(history), history[-1]").shows("(")
     opened.run("%subshell").shows("busy")
+
+
+def plot(page: Notebook) -> None:
+    """A subshell plots what the running cell has so far."""
+    main = page.run(0)
+    main.shows("epoch 500")
+    expect(page.run(1).output.locator("img")).to_be_visible()
+    main.shows("epoch 1000")
 
 
 def debugger(page: Notebook) -> None:
@@ -78,6 +94,7 @@ def sliders(page: Notebook) -> None:
 PICTURES: dict[str, tuple[Callable[[Notebook], None], list[str]]] = {
     "console-while-busy": (console, [TRAIN]),
     "debugger-in-a-subshell": (debugger, [TRAIN, WORKER, "%subshell"]),
+    "plot-while-training": (plot, [TRAIN, PLOT]),
     "sliders-while-busy": (sliders, ["history = [1.0]", SLIDERS, TRAIN]),
 }
 

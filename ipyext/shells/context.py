@@ -40,6 +40,10 @@ class Contexts:
         """What `thread` does outside of any request belongs to `request` from now on."""
         self._started[thread] = request
 
+    def forget(self, thread: threading.Thread) -> None:
+        """`thread` is about to end. It must not be kept by a request that knows its shell."""
+        self._started.pop(thread, None)
+
     def threads(self) -> list[threading.Thread]:
         """The threads that such requests have started and that live. Any thread."""
         return [thread for thread in list(self._started) if thread.is_alive()]

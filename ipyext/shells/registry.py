@@ -148,6 +148,12 @@ class Registry:
             self._zombies = [z for z in self._zombies if z.thread.is_alive()]
             return list(self._zombies)
 
+    def bury(self, child: ChildShell) -> None:
+        """The thread of a deleted child is about to end. That thread."""
+        with self._lock:
+            if child in self._zombies:
+                self._zombies.remove(child)
+
     def remove(self, child: ChildShell) -> bool:
         """Take `child` off the table; False if it was off already."""
         with self._lock:

@@ -254,6 +254,7 @@ class Engine:
         code = arguments.pop("code")
         expressions = arguments.pop("user_expressions", None) or {}
         arguments.pop("allow_stdin", None)
+        count = shell.interactive.execution_count
         try:
             if request.own_subshell:
                 arguments["body"] = cell_body(code)
@@ -261,8 +262,9 @@ class Engine:
             result = await self.host.run_cell(shell.interactive, code, drive=drive, **arguments)
         except KeyboardInterrupt as error:
             self.host.show_error(shell.interactive, error)
-            content = contents.error("KeyboardInterrupt", "")
-            content["execution_count"] = shell.interactive.execution_count - 1
+            if not arguments.get("silent"):  # however far it came, that number was its
+                shell.interactive.execution_count = count + 1
+            content = {**contents.error("KeyboardInterrupt", ""), "execution_count": count}
         else:
             shell.executed += 1
             content = self.host.reply_content(shell.interactive, result, expressions)
@@ -276,17 +278,22 @@ class Engine:
         return self.parent.busy
 
     def execute_main(self, call: Callable[[], Any]) -> Any:
-        gate = self.main_gate
+        gate, count = self.main_gate, self.host.main.execution_count
         try:
             gate.open()
             result = call()
         finally:
             gate.closing = True
             gate.close()
-        return self._main_cell(gate.steps(result) if inspect.iscoroutine(result) else result)
+        running = gate.steps(result) if inspect.iscoroutine(result) else result
+        return self._main_cell(running, count)
 
-    async def _main_cell(self, running: Any) -> Message:
-        content: Message = await running
+    async def _main_cell(self, running: Any, count: int) -> Message:
+        try:
+            content: Message = await running
+        except KeyboardInterrupt as error:  # right before the cell, or right after it
+            self.host.show_error(self.host.main, error)
+            content = {**contents.error("KeyboardInterrupt", ""), "execution_count": count}
         await self.cell_ended(content)
         return content
 
@@ -364,9 +371,11 @@ class Engine:
     def _ended(self, child: ChildShell) -> None:
         # An ephemeral child ends by itself; whoever queued something meanwhile gets an answer.
         self.registry.remove(child)
+        self.registry.bury(child)
         child.storage.clear()  # jobs, and threads that it started, may still know the child
         self.router.close_child(child)
         self.host.thread_ends()
+        self.contexts.forget(child.thread)
 
     def _children(self) -> list[ChildShell]:
         """The children that run people's code: subshells, and the thread of the comms."""

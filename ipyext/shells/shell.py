@@ -101,7 +101,12 @@ class Shell:
 
     @contextmanager
     def pause(self, pause: Pause) -> Iterator[None]:
-        """`pause` is what this shell's code waits for; an interrupt of the shell ends it."""
+        """`pause` is what this shell's code waits for.
+
+        An interrupt of the shell ends what its cell waits for, and not what threads wait for that
+        its cells have started: as Python does it on main.
+        """
+        pause.of_cell = threading.get_ident() == self.thread_id
         with self._lock:
             self._pauses.append(pause)
         try:
@@ -114,14 +119,15 @@ class Shell:
     def waits(self) -> str:
         """What its code waits for, for people; empty if it does not."""
         with self._lock:
-            return self._pauses[-1].what if self._pauses else ""
+            return next((p.what for p in reversed(self._pauses) if p.of_cell), "")
 
     def end_pauses(self) -> bool:
-        """Interrupt what its code waits for. False if it does not wait. Any thread."""
+        """Interrupt what its cell waits for. False if it does not wait. Any thread."""
         with self._lock:  # so each of them sees it: who stops waiting looks after this
-            for pause in self._pauses:
+            found = [pause for pause in self._pauses if pause.of_cell]
+            for pause in found:
                 pause.interrupt()
-            return bool(self._pauses)
+            return bool(found)
 
     def started(self, process: Any) -> None:
         """`process`, a subprocess.Popen, was started by this shell's code."""

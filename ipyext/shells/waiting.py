@@ -17,9 +17,11 @@ class Pause:
 
     Attributes:
         what: what the shell does meanwhile, for people.
+        of_cell: whether a cell of the shell waits, and not a thread that one has started.
     """
 
     what = "sleeping"
+    of_cell = True
 
     def __init__(self) -> None:
         self._event = threading.Event()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import random
 import signal
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -238,6 +240,41 @@ def test_what_is_queued_behind_an_interrupted_cell_is_aborted(
     by_id(kernel, process, it)
     assert_interrupted(kernel, running)
     assert {a.status for a in kernel.wait(*queued)} == {"aborted"}
+
+
+def test_an_interrupt_leaves_a_sleeping_thread_of_the_child_alone(kernel: Wire, it: str) -> None:
+    kernel.execute(
+        "done = threading.Event()\n"
+        "def poll():\n    while not done.is_set(): time.sleep(0.05)\n"
+        "poller = threading.Thread(target=poll)\npoller.start()",
+        subshell=it,
+    )
+    for cell in ("while True: pass", "time.sleep(600)", "await asyncio.sleep(600)"):
+        running = kernel.begin(cell, subshell=it)
+        kernel.control("interrupt_request", {"subshell_id": it})
+        assert kernel.wait(running)[0].content["ename"] == "KeyboardInterrupt"
+        assert kernel.execute("poller.is_alive()").result == "True"
+    kernel.execute("done.set(); poller.join()")
+
+
+@pytest.mark.parametrize("shell", ["main", "child"])
+def test_an_interrupt_as_an_awaiting_cell_begins(
+    kernel: Wire, it: str, process: KernelProcess, shell: str
+) -> None:
+    """Wherever it lands, it ends the cell, with its traceback, and nothing else."""
+    moments, where = random.Random(3), it if shell == "child" else None
+    for _ in range(60):
+        cell = kernel.send_execute("await asyncio.sleep(0.3)", subshell=where, stop_on_error=False)
+        end = time.perf_counter() + moments.random() * 0.008
+        while time.perf_counter() < end:
+            pass
+        stop = kernel.send(
+            "interrupt_request", {"subshell_id": where} if where else {}, channel="control"
+        )
+        answer, _ = kernel.wait(cell, stop)
+        assert len(answer.of("error")) == (answer.status == "error"), answer
+    assert process.process.poll() is None
+    assert kernel.execute("1 + 1", subshell=where).result == "2"
 
 
 def test_many_interrupts_between_short_cells_end_no_shell(

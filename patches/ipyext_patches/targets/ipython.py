@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from IPython.core.compilerop import CachingCompiler
-from IPython.core.interactiveshell import InteractiveShell
+from IPython.core.interactiveshell import ExecutionResult, InteractiveShell
 
 from ipyext_patches.ledger import Action, Change, Ledger, SetAttribute, SetItem, Wrap
 from ipyext_patches.ports import Hooks
@@ -137,7 +137,18 @@ def interrupt_changes(hooks: Hooks, kernel: Any, main: Any) -> list[Change]:
 
     @functools.wraps(original)
     async def run_cell_async(*args: Any, **kwargs: Any) -> Any:
-        return await hooks.drive_main(original(*args, **kwargs))
+        count = main.execution_count
+        try:
+            return await hooks.drive_main(original(*args, **kwargs))
+        except KeyboardInterrupt as error:
+            # IPython was about to begin the cell, or had just ended it. Out of a task, which runs
+            # a cell that awaits, it would end main's event loop, and with it the process.
+            result = ExecutionResult(None)
+            result.error_before_exec = error
+            if kwargs.get("store_history"):
+                main.execution_count = count + 1
+            main.showtraceback()
+            return result
 
     @contextmanager
     def cancel_on_sigint(future: Any) -> Iterator[None]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.dap import JupyterDap
 from tests.wire import Answer, Wire
 
@@ -77,3 +79,41 @@ def test_another_hook_is_left_alone(stock: Wire) -> None:
     stock.execute("%unload_ext ipyext")
     assert stock.execute("sys.breakpointhook is mine").result == "True"
     stock.execute("sys.breakpointhook = sys.__breakpointhook__")
+
+
+@pytest.mark.parametrize("end", ["continue", "interrupt", "step"])
+@pytest.mark.parametrize(
+    "code",
+    [
+        "breakpoint()",
+        "x = 1\nbreakpoint()",
+        "if True: breakpoint()",
+        "import asyncio\nawait asyncio.sleep(0)\nbreakpoint()",
+        "%%time\nbreakpoint()",
+        "def f():\n    breakpoint()\nf()",
+    ],
+)
+def test_breakpoint_is_the_last_that_a_cell_does(
+    kernel: Wire, where: str | None, code: str, end: str
+) -> None:
+    """There is no next line to stop at but in the kernel's own code."""
+    debugger = JupyterDap(kernel)
+    debugger.attach()
+    path = debugger.cell(code)
+    debugger.forget()
+    running = kernel.send_execute(code, subshell=where)
+    thread = debugger.wait_event("stopped")["body"]["threadId"]
+    top = debugger.frames(thread)[0]
+    assert top["source"]["path"] == path
+    assert "breakpoint()" in code.splitlines()[top["line"] - 1]
+    if end == "interrupt":
+        kernel.control("interrupt_request", {"subshell_id": where} if where else {})
+        assert kernel.wait(running)[0].content["ename"] == "KeyboardInterrupt"
+    else:
+        debugger.do("continue" if end == "continue" else "next", threadId=thread)
+        if end == "step" and code.startswith("def"):  # it is left for the line that called it
+            debugger.wait_event("stopped", 2)
+            debugger.do("continue", threadId=thread)
+        assert kernel.wait(running)[0].status == "ok"
+    assert kernel.execute("1 + 1", subshell=where).result == "2"
+    debugger.do("disconnect")

@@ -116,3 +116,21 @@ def test_interrupt_after_a_jump(kernel: Wire, debugger: JupyterDap, where: str |
     _, running, thread = stop(kernel, debugger, where, 4, FUNCTION)
     debugger.do("continue", threadId=thread)
     assert kernel.wait(running)[0].result == "['a', 'b', 'c']"
+
+
+def test_a_breakpoint_in_what_the_kernel_uses(
+    kernel: Wire, debugger: JupyterDap, where: str | None
+) -> None:
+    """It stops the cell that calls it, and not the kernel, which calls it for every message."""
+    debugger.do("setFunctionBreakpoints", breakpoints=[{"name": "dumps"}])
+    debugger.forget()
+    for subshell in (where, None):
+        assert kernel.execute("x = 1\nx", subshell=subshell).result == "1"
+    assert not debugger.events("stopped")
+    running = kernel.send_execute("import json\ny = json.dumps([1])\ny", subshell=where)
+    thread = debugger.wait_event("stopped")["body"]["threadId"]
+    assert debugger.frames(thread)[0]["name"] == "dumps"
+    assert kernel.execute("2", subshell=kernel.create()).result == "2"
+    debugger.do("setFunctionBreakpoints", breakpoints=[])
+    debugger.do("continue", threadId=thread)
+    assert kernel.wait(running)[0].result == "'[1]'"

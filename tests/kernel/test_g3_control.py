@@ -177,3 +177,25 @@ def test_control_replies_are_unaffected_by_a_flood_on_shell(kernel: Wire, child:
     assert ask(kernel, "kernel_info_request")["status"] == "ok"
     kernel.execute("go.set()", subshell=child)
     kernel.wait(running, *flood)
+
+
+def test_an_import_that_hangs(kernel: Wire, child: str) -> None:
+    """On a network drive, for instance. Whoever looks for a module waits for it as well."""
+    kernel.execute(
+        "import sys\n"
+        "class Slow:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name == 'on_a_network_drive':\n"
+        "            inside.set(); go.wait(30)\n"
+        "inside = threading.Event()\n"
+        "sys.meta_path.insert(0, Slow())"
+    )
+    running = kernel.send_execute("import on_a_network_drive")
+    assert kernel.execute("inside.wait(20)", subshell=child).result == "True"
+    for request in ("kernel_info_request", "usage_request", "list_subshell_request"):
+        assert ask(kernel, request)["status"] == "ok"
+    created = ask(kernel, "create_subshell_request")["subshell_id"]
+    assert ask(kernel, "delete_subshell_request", {"subshell_id": created})["status"] == "ok"
+    kernel.execute("go.set()", subshell=child)
+    assert kernel.wait(running)[0].content["ename"] == "ModuleNotFoundError"
+    kernel.execute("del sys.meta_path[0]")

@@ -45,7 +45,12 @@ from ipyext_patches.targets.tracing import (
     untrace,
 )
 from ipyext_patches.targets.unanswered import answer_failures, fail_queued
-from ipyext_patches.targets.visible import in_a_cell, internal_paths
+from ipyext_patches.targets.visible import (
+    in_a_cell,
+    in_a_named_cell,
+    internal_paths,
+    used_by_the_kernel,
+)
 
 SUSPEND = Patch(
     id="debugger.suspend",
@@ -100,6 +105,8 @@ class Debugpy:
 
     Attributes:
         forked: this is a process that was forked from the kernel while it was debugged.
+        is_installed: whether debugpy could be imported when the kernel was extended. Not looked up
+            later, for that takes a lock which slow imports hold.
     """
 
     def __init__(self, hooks: Hooks, stock: Any) -> None:
@@ -113,13 +120,9 @@ class Debugpy:
         self._mine = False
         self._children = True
         self.forked = False
+        self.is_installed = importlib.util.find_spec("debugpy") is not None
 
     # -- on and off ----------------------------------------------------------------------------
-
-    @property
-    def is_installed(self) -> bool:
-        """Whether debugpy can be imported. Imports nothing."""
-        return importlib.util.find_spec("debugpy") is not None
 
     def load(self) -> None:
         """Import debugpy; takes up to a second, more while main is busy.
@@ -302,8 +305,11 @@ class Debugpy:
         thread, frame, event = args[:3]
         with self._staying(), self._no_later(thread):
             self._disarm()
-            if (event == "exception" or is_step(thread)) and not in_a_cell(frame):
-                self.resume(thread)  # this is the kernel's own work, before a cell or after it
+            # The kernel's own work, before a cell or after it, or what a breakpoint in the library
+            # is hit by: stopped there, the kernel says nothing any more.
+            steps = event == "exception" or is_step(thread)
+            if used_by_the_kernel(frame) or (steps and not in_a_cell(frame)):
+                self.resume(thread)
                 return None
             with self._hooks.debugger.suspended(threading.current_thread()):
                 result = wrapped(*args, **kwargs)
@@ -461,6 +467,7 @@ class Debugpy:
     def break_here(self, frame: FrameType) -> None:
         """Stop the calling thread in `frame`, as `breakpoint()` does."""
         import pydevd
+        from _pydevd_bundle.pydevd_comm_constants import CMD_SET_BREAK
 
         pydevd.settrace(
             suspend=True,
@@ -468,6 +475,25 @@ class Debugpy:
             patch_multiprocessing=False,
             stop_at_frame=frame,
         )
+        debugger = self._py_db
+        if debugger is None or not in_a_named_cell(frame):
+            return  # it stops at the next line, as VS Code's Interactive Window means it
+        # Here and now, for there may be no next line but in the kernel's own code.
+        thread = threading.current_thread()
+        with self._at_work_for(thread):
+            debugger.set_suspend(thread, CMD_SET_BREAK)
+            debugger.do_wait_suspend(thread, frame, "line", None)
+
+    @contextlib.contextmanager
+    def _at_work_for(self, thread: threading.Thread) -> Iterator[Any]:
+        """What the debugger does itself in this thread, the calling one, is not traced."""
+        details = self._py_db.set_additional_thread_info(thread)
+        details.is_tracing += 1
+        try:
+            with unmonitored():
+                yield details
+        finally:
+            details.is_tracing -= 1
 
     def uncaught(self, info: tuple[Any, Any, Any]) -> None:
         """An exception has left a cell: stop where it was raised, if a client wants that."""
@@ -481,13 +507,8 @@ class Debugpy:
         from _pydevd_bundle.pydevd_breakpoints import stop_on_unhandled_exception
 
         thread = threading.current_thread()
-        details = debugger.set_additional_thread_info(thread)
-        details.is_tracing += 1
-        try:
-            with unmonitored():
-                stop_on_unhandled_exception(debugger, thread, details, info)
-        finally:
-            details.is_tracing -= 1
+        with self._at_work_for(thread) as details:
+            stop_on_unhandled_exception(debugger, thread, details, info)
 
     # -- variables without a stop --------------------------------------------------------------
 

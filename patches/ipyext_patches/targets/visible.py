@@ -27,6 +27,7 @@ _INTERNAL = (
     "debugpy",
 )
 _LIBRARY = sysconfig.get_path("stdlib") + os.sep
+_INSTALLED = f"{os.sep}site-packages{os.sep}"
 _KERNELS = ("ipykernel", "ipyext", "ipyext_patches")
 _INTERNAL_FILES = ("threading", "contextlib", "runpy", "codeop", "selectors", "queue")
 
@@ -60,13 +61,33 @@ def cut_traceback(traceback: Any) -> None:
         traceback = after
 
 
+def used_by_the_kernel(frame: FrameType | None, *, installed: bool = False) -> bool:
+    """Whether this is the standard library, at work for the kernel.
+
+    Args:
+        installed: the same of libraries that are installed.
+    """
+    caller = frame
+    while caller is not None and (
+        _is_library(caller.f_code.co_filename)
+        or (installed and _INSTALLED in caller.f_code.co_filename and not _is_internal(caller))
+    ):
+        caller = caller.f_back
+    return caller is not None and caller is not frame and _is_internal(caller)
+
+
+def in_a_named_cell(frame: FrameType) -> bool:
+    """Whether this is code of a cell, or of a file, and not of VS Code's Interactive Window.
+
+    That one puts a call of `breakpoint` in front of the code that it debugs.
+    """
+    return not frame.f_code.co_filename.startswith("<ipython-input")
+
+
 def in_a_cell(frame: FrameType | None) -> bool:
     """Whether code of a cell, or a thread that people have started, is below on the stack."""
-    caller = frame
-    while caller is not None and _is_library(caller.f_code.co_filename):
-        caller = caller.f_back
-    if caller is not None and caller is not frame and _package(caller) in _INTERNAL:
-        return False  # the kernel uses the standard library
+    if used_by_the_kernel(frame, installed=True):
+        return False
     prefixes = (folder(), "<ipython-input")
     kernels = False
     while frame is not None:
@@ -75,6 +96,10 @@ def in_a_cell(frame: FrameType | None) -> bool:
         kernels = kernels or _package(frame) in _KERNELS
         frame = frame.f_back
     return not kernels
+
+
+def _is_internal(frame: FrameType) -> bool:
+    return _package(frame) in _INTERNAL
 
 
 def _package(frame: FrameType) -> str:

@@ -336,7 +336,8 @@ class KernelProcess:
         self.log = Path(self.home.name, "log.txt")
         self._stacks = Path(self.home.name, "stacks.txt")
         given = {**os.environ, **(env or {})}
-        inside = [str(INSIDE), *filter(None, [given.get("PYTHONPATH")])]
+        # Last: a test may have a sitecustomize of its own.
+        inside = [*filter(None, [given.get("PYTHONPATH")]), str(INSIDE)]
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", module, "-f", str(self.file), *arguments],

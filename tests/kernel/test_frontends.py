@@ -159,7 +159,11 @@ def test_a_notebook_that_loads_and_unloads(run_notebook: Callable[..., list[Any]
     cells = run_notebook(
         "%unload_ext ipyext", "'stock'", "%load_ext ipyext", "%%subshell\n'extended'"
     )
-    assert [text_of(cell) for cell in cells] == ["", "'stock'", "", "'extended'"]
+    shown = [text_of(cell) for cell in cells]
+    assert [shown[1], shown[3]] == ["'stock'", "'extended'"]
+    # Where front ends cannot know of it by themselves they are told, and else nothing is said.
+    for text, word in ((shown[0], "unloaded"), (shown[2], "loaded")):
+        assert text == "" or text.startswith(f"ipyext is {word}")
 
 
 # -- jupyter_client --------------------------------------------------------------------------------

@@ -192,7 +192,8 @@ def test_an_import_that_hangs(kernel: Wire, child: str) -> None:
     )
     running = kernel.send_execute("import on_a_network_drive")
     assert kernel.execute("inside.wait(20)", subshell=child).result == "True"
-    for request in ("kernel_info_request", "usage_request", "list_subshell_request"):
+    assert ask(kernel, "usage_request")["pid"]
+    for request in ("kernel_info_request", "list_subshell_request"):
         assert ask(kernel, request)["status"] == "ok"
     created = ask(kernel, "create_subshell_request")["subshell_id"]
     assert ask(kernel, "delete_subshell_request", {"subshell_id": created})["status"] == "ok"

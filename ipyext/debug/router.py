@@ -78,8 +78,13 @@ class DebugRouter:
     # -- the thread ----------------------------------------------------------------------------
 
     def call(self, function: Callable[..., Any], *args: Any) -> None:
-        """Run `function` in the router's thread soon. Any thread."""
+        """Run `function` in the router's thread soon. Any thread. Nothing once that has ended."""
         self._running().call(lambda: function(*args))
+
+    @property
+    def ended(self) -> bool:
+        """Whether it was closed, and nothing happens any more. Any thread."""
+        return self._closed and (self._thread is None or not self._thread.alive)
 
     def ask(self, function: Callable[[], Any], timeout: float = 10.0) -> Any:
         """Run `function` in the router's thread and return its result. Any other thread."""

@@ -129,10 +129,9 @@ class Session:
         return future.result()
 
     def _call(self, function: Callable[[], None]) -> None:
-        try:
-            self.router.call(function)
-        except RuntimeError:
-            raise DebuggerError(_UNLOADED) from None
+        if self.router.ended:
+            raise DebuggerError(_UNLOADED)
+        self.router.call(function)
 
     def until(self, condition: Callable[[], bool], seconds: float | None = None) -> bool:
         """Wait until `condition` holds, which the router's thread asks after every change."""

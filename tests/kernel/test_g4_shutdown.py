@@ -25,6 +25,13 @@ CHILDREN = {
     "asking": "input('? ')",
     "printing": "while True: print('x' * 100)",
     "with a thread": "threading.Thread(target=go.wait, daemon=True).start()",
+    "with a thread that is no daemon": "threading.Thread(target=go.wait).start()",
+    "in a native call": "lock = threading.Lock()\nlock.acquire()\nlock.acquire()",
+    "in a pool of processes": (
+        "import multiprocessing\n"
+        "pool = multiprocessing.get_context('spawn').Pool(2)\n"
+        "pool.map(time.sleep, [600, 600])"
+    ),
 }
 
 

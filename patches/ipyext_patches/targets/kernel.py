@@ -7,6 +7,7 @@ import inspect
 import threading
 from typing import Any
 
+from ipykernel import kernelbase
 from ipykernel.kernelbase import Kernel
 
 from ipyext_patches.ledger import Change, Ledger, SetAttribute
@@ -51,6 +52,14 @@ THREADS = Patch(
     upstream="ipykernel/ipkernel.py; ipykernel#1289",
     shape=function("parent_header"),
 )
+CHILDREN = Patch(
+    id="kernel.children-at-the-end",
+    target="ipykernel.kernelbase.Kernel._progressively_terminate_all_children (6.9 on)",
+    what="A kernel that shuts down waits a second for its child processes, and then kills them.",
+    why="The stock method asks them for up to half a minute; a multiprocessing.Pool makes new ones "
+    "meanwhile.",
+    upstream="ipykernel/kernelbase.py",
+)
 SLEEP = Patch(
     id="kernel.execute-sleep",
     target="ipykernel.kernelbase.Kernel._execute_sleep",
@@ -82,12 +91,15 @@ ASK = Patch(
     shape=function("prompt", "ident", "parent", "password"),
 )
 
+_PATIENCE = 1.0  # seconds
+
 
 def changes(ledger: Ledger, hooks: Hooks, kernel: Any, lane: Lane) -> list[Change]:
     """The changes to the kernel object itself (lane: its major version)."""
     return [
         *_threads(ledger, hooks, kernel),
         *_turns(ledger, hooks, kernel),
+        *_children(ledger, kernel),
         _parent(ledger, hooks, kernel, lane),
         _info(ledger, hooks, kernel),
         _count(ledger, hooks, kernel),
@@ -200,6 +212,24 @@ def _sleep(ledger: Ledger, hooks: Hooks, kernel: Any) -> Change:
         trait.__set__(instance, value)
 
     return SetAttribute(SLEEP, type(kernel), "_execute_sleep", property(get, put))
+
+
+def _children(ledger: Ledger, kernel: Any) -> list[Change]:
+    name = "_progressively_terminate_all_children"
+    stock: Any = kernelbase
+    original = getattr(kernel, name, None)
+    if not inspect.iscoroutinefunction(original):
+        return []
+
+    async def terminate() -> None:
+        if not ledger.switch.on:
+            return await original()
+        try:
+            await asyncio.wait_for(original(), _PATIENCE)
+        except asyncio.TimeoutError:
+            kernel._signal_children(stock.SIGKILL)
+
+    return [SetAttribute(CHILDREN, kernel, name, terminate)]
 
 
 def _execute(ledger: Ledger, hooks: Hooks, kernel: Any, lane: Lane) -> Change:

@@ -223,7 +223,8 @@ def _children(ledger: Ledger, kernel: Any) -> list[Change]:
 
     async def terminate() -> None:
         if not ledger.switch.on:
-            return await original()
+            await original()
+            return
         try:
             await asyncio.wait_for(original(), _PATIENCE)
         except asyncio.TimeoutError:

@@ -144,6 +144,8 @@ class LocalAnswers:
                 found.append({"id": number, "name": name, "path": path})
         start = int(arguments.get("startModule") or 0)
         count = int(arguments.get("moduleCount") or len(found))
+        if start < 0 or count < 0:
+            raise ValueError("startModule and moduleCount cannot be below 0")
         return {"modules": found[start : start + count], "totalModules": len(found)}
 
     async def _pause(self, party: Party, request: Message, arguments: Message) -> Message:
@@ -362,5 +364,9 @@ def _shown(variables: list[Message] | None) -> list[Message]:
 
 
 def _formatted(body: Message) -> Message:
-    data, metadata = ast.literal_eval(str(body.get("result", "")))
+    result = str(body.get("result", ""))
+    try:
+        data, metadata = ast.literal_eval(result)
+    except (TypeError, ValueError, SyntaxError):
+        raise ValueError(result) from None  # the error of the expression, as debugpy has it
     return {"data": data, "metadata": {key: metadata[key] for key in metadata if key in data}}

@@ -111,8 +111,10 @@ def test_breakpoint_is_the_last_that_a_cell_does(
         assert kernel.wait(running)[0].content["ename"] == "KeyboardInterrupt"
     else:
         debugger.do("continue" if end == "continue" else "next", threadId=thread)
-        if end == "step" and code.startswith("def"):  # it is left for the line that called it
-            debugger.wait_event("stopped", 2)
+        ended = kernel.answers[running]
+        kernel.until(lambda: ended.reply is not None or len(debugger.events("stopped")) > 1)
+        if ended.reply is None:  # the code is left for that of the same cell which called it
+            assert debugger.frames(thread)[0]["source"]["path"] == path
             debugger.do("continue", threadId=thread)
         assert kernel.wait(running)[0].status == "ok"
     assert kernel.execute("1 + 1", subshell=where).result == "2"

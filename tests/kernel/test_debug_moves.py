@@ -119,9 +119,11 @@ def test_interrupt_after_a_jump(kernel: Wire, debugger: JupyterDap, where: str |
 
 
 def test_a_breakpoint_in_what_the_kernel_uses(
-    kernel: Wire, debugger: JupyterDap, where: str | None
+    kernel: Wire, lab: JupyterDap, where: str | None
 ) -> None:
     """It stops the cell that calls it, and not the kernel, which calls it for every message."""
+    debugger = lab
+    debugger.attach(justMyCode=False)  # as ipykernel 7 does by itself
     debugger.do("setFunctionBreakpoints", breakpoints=[{"name": "dumps"}])
     debugger.forget()
     for subshell in (where, None):

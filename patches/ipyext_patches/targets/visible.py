@@ -62,7 +62,7 @@ def cut_traceback(traceback: Any) -> None:
 
 
 def used_by_the_kernel(frame: FrameType | None, *, installed: bool = False) -> bool:
-    """Whether this is the standard library, at work for the kernel.
+    """Whether this is the standard library, at work for the kernel or for the debugger.
 
     Args:
         installed: the same of libraries that are installed.
@@ -73,7 +73,9 @@ def used_by_the_kernel(frame: FrameType | None, *, installed: bool = False) -> b
         or (installed and _INSTALLED in caller.f_code.co_filename and not _is_internal(caller))
     ):
         caller = caller.f_back
-    return caller is not None and caller is not frame and _is_internal(caller)
+    if caller is None or caller is frame:
+        return False
+    return _is_internal(caller) or _is_debuggers(caller)
 
 
 def in_a_named_cell(frame: FrameType) -> bool:
@@ -86,7 +88,7 @@ def in_a_named_cell(frame: FrameType) -> bool:
 
 def in_a_cell(frame: FrameType | None) -> bool:
     """Whether code of a cell, or a thread that people have started, is below on the stack."""
-    if used_by_the_kernel(frame, installed=True):
+    if frame is not None and (_is_internal(frame) or used_by_the_kernel(frame, installed=True)):
         return False
     prefixes = (folder(), "<ipython-input")
     kernels = False

@@ -128,6 +128,7 @@ class ChildShell(Shell):
                 self.done()
             if self.ephemeral and not self.queued:
                 return
+            await asyncio.sleep(0)  # tasks that cells have left behind have their turn, as on main
 
     async def drive(self, coroutine: Any, *, awaits: bool = False) -> Any:
         """Run a cell's coroutine; `interrupt` reaches it. In the thread.

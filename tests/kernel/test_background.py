@@ -6,6 +6,7 @@ that an error aborts without a timeout.
 
 from __future__ import annotations
 
+import itertools
 import re
 import time
 from collections.abc import Iterator
@@ -404,6 +405,26 @@ def test_an_error_within_the_window_of_another(kernel: Wire, child: str) -> None
             lambda where=where: kernel.execute("1", subshell=where).status == "ok",
             what="the end of the window",
         )
+
+
+def test_tasks_go_on_between_cells_that_follow_each_other(kernel: Wire, child: str) -> None:
+    kernel.execute(
+        "turns = []\n"
+        "async def count():\n"
+        "    while True:\n"
+        "        turns.append(len(turns))\n"
+        "        await asyncio.sleep(0)\n"
+        "counting = asyncio.ensure_future(count())",
+        subshell=child,
+    )
+    waiting = kernel.begin("go.wait()", subshell=child)  # all of these wait behind it
+    cells = [kernel.send_execute("len(turns)", subshell=child) for _ in range(20)]
+    kernel.execute("'routed'", subshell=kernel.create())
+    kernel.execute("go.set()")
+    kernel.wait(waiting)
+    seen = [int(str(answer.result)) for answer in kernel.wait(*cells)]
+    assert all(later > earlier for earlier, later in itertools.pairwise(seen)), seen
+    kernel.execute("counting.cancel()", subshell=child)
 
 
 @pytest.mark.parametrize("awaits", ["", "await asyncio.sleep(0)"])

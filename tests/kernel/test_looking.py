@@ -204,3 +204,22 @@ warnings.filterwarnings('ignore', 'mine')
     assert kernel.execute(f"len({kept})").result == "1"
     kernel.execute(f"for f in {kept}: warnings.filters.remove(f)")
     kernel.execute("%config IPCompleter.use_jedi = True")
+
+
+def test_a_new_child_while_hidden_names_come_and_go(kernel: Wire) -> None:
+    """Main's names that are not the person's are copied for it when it runs its first cell."""
+    kernel.execute(
+        "hidden, looks = get_ipython().user_ns_hidden, []\n"
+        "class Changing(str):\n"
+        "    def __hash__(self):\n"  # called by who looks whether it is one of certain names
+        "        looks.append(len(looks))\n"
+        "        hidden[f'_passing_{len(looks)}'] = 1\n"
+        "        return str.__hash__(self)\n"
+        "hidden[Changing('_changing')] = 1\n"
+        "before = len(looks)"
+    )
+    answer = kernel.execute("'begun'", subshell=kernel.create())
+    assert answer.result == "'begun'", answer.content
+    assert kernel.execute("len(looks) > before").result == "True"
+    kernel.execute("for name in [n for n in list(hidden) if '_passing_' in n]: del hidden[name]")
+    kernel.execute("del hidden['_changing']")

@@ -296,8 +296,9 @@ def new_child_shell(
     shell._main_mod_cache = {}  # by file: a script that two shells run has a namespace in each
     shell._last_exc_info = None
     shell._namespace = ChildNamespace(main.user_ns)
+    # A copy, made in one step: main's cells may change it meanwhile.
     shell.user_ns_hidden = {
-        name: value for name, value in main.user_ns_hidden.items() if not is_reserved(name)
+        name: value for name, value in dict(main.user_ns_hidden).items() if not is_reserved(name)
     }
     shell.execution_count = 1
     shell.last_execution_succeeded = True

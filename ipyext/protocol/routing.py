@@ -4,7 +4,9 @@ The rules, first match first:
 
 1. `header.subshell_id` names a child: to that child. Unknown or not a string: refused.
 2. Comm messages: by the policy, see `comm_route`.
-3. A cell that starts with ``%%subshell``: to the child that it names, or to a fresh one.
+3. A cell that starts with ``%%subshell``: to the child that it names, or to a fresh one. To main
+   if main will have unloaded the extension and loaded it again when it comes to it: before that,
+   the unload would delete the child under it.
 4. A cell of nothing but ``%subshell`` and ``%debugctl`` lines, or of questions about those magics
    (``%debugctl?``), while main is busy: to the service thread.
 5. Shutdown: on the spot. While main is busy: read-only requests on the spot or to the service
@@ -15,7 +17,7 @@ The rules, first match first:
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -58,6 +60,7 @@ class View:
     answer_while_busy: bool = True
     comms: str = "auto"
     comm_waits: str = ""  # see `comm_route`
+    before: Callable[[], Iterable[str]] = tuple  # the cells that main runs first, oldest first
 
 
 COMM_TYPES = frozenset({"comm_open", "comm_msg", "comm_close"})
@@ -67,6 +70,7 @@ READ_ONLY = frozenset(
 )
 
 _CELL_MAGIC = re.compile(r"\s*%%subshell(?!\S)([^\n]*)\n?", re.ASCII)
+_LOADS = re.compile(r"^\s*%?(un)?load_ext\s+ipyext\s*$", re.MULTILINE)
 _OUR_LINE = re.compile(
     r"%(?:subshell|debugctl)(?!\S)"
     r"|\?{1,2}%%?(?:subshell|debugctl)\Z|%%?(?:subshell|debugctl)\?{1,2}\Z",
@@ -86,6 +90,12 @@ def cell_body(code: str) -> str:
     if found is None:
         return code
     return "\n" * code[: found.end()].count("\n") + code[found.end() :]
+
+
+def loads_again(cells: Iterable[str]) -> bool:
+    """Whether these cells, one after the other, unload the extension and load it once more."""
+    found = [prefix for code in cells for prefix in _LOADS.findall(code)]
+    return "un" in found and found[-1] == ""
 
 
 def only_our_lines(code: str) -> bool:
@@ -126,6 +136,8 @@ def route(msg_type: str, header: dict[str, Any], content: Any, view: View) -> Ro
 def _cell_route(code: str, view: View) -> Route:
     line = cell_magic_line(code)
     if line is not None:
+        if loads_again(view.before()):
+            return Route(Destination.PARENT)
         parsed = view.parse_line(line)
         if parsed is not None and not parsed.detach and cell_body(code).strip():
             if parsed.name is None:

@@ -105,6 +105,7 @@ class Router:
             answer_while_busy=self.answer_while_busy,
             comms=self._comm_policy(message["content"]),
             comm_waits=self._comm_waits(message["content"]),
+            before=self._parent.cells,
         )
         where = route(request.type, message["header"], message["content"], view)
         if self.closing:  # what is left to do is handing over to the stock kernel

@@ -241,6 +241,12 @@ class ParentShell(Shell):
                 self.done()
             self._adopted = None
 
+    def cells(self) -> list[str]:
+        """The cell that runs and those that wait, oldest first. Any thread."""
+        with self._lock:
+            items = [self.current, *self._queue]
+        return [i.code for i in items if isinstance(i, Request) and i.type == "execute_request"]
+
     def message(self, main: Any) -> Message:
         """The request that main works on, or did last. `main` is its InteractiveShell."""
         if self.current is not None:

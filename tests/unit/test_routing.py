@@ -14,6 +14,7 @@ from ipyext.protocol.routing import (
     View,
     cell_body,
     cell_magic_line,
+    loads_again,
     only_our_lines,
     route,
 )
@@ -251,3 +252,29 @@ def test_cell_lines() -> None:
     assert parse_cell_line("--what") is None
     assert parse_cell_line("--help") is None
     assert parse_cell_line("a # it's") == CellLine("a")
+
+
+LOAD, UNLOAD = "%load_ext ipyext", "1\n %unload_ext ipyext "
+
+
+@pytest.mark.parametrize(
+    ("cells", "expected"),
+    [
+        ([], False),
+        ([LOAD], False),
+        ([UNLOAD], False),  # it would find no such magic later
+        ([LOAD, "x = 1", UNLOAD], False),
+        ([UNLOAD, LOAD], True),
+        ([f"{UNLOAD}\n{LOAD}"], True),
+        ([LOAD, UNLOAD, "x = 1", LOAD, "y = 2"], True),
+        ([UNLOAD, LOAD, UNLOAD], False),
+        (["%unload_ext other", LOAD], False),
+        (["print('%unload_ext ipyext')", LOAD], False),
+    ],
+)
+def test_cells_behind_an_unload_and_a_load(cells: list[str], expected: bool) -> None:
+    assert loads_again(cells) is expected
+    found = routed(
+        "execute_request", content={"code": "%%subshell a\n1"}, busy=True, before=lambda: cells
+    )
+    assert found.to is (D.PARENT if expected else D.NAMED)

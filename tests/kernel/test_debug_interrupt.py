@@ -243,6 +243,29 @@ writer._cmd_queue = Slow(writer._cmd_queue)
 """
 
 
+def test_an_interrupt_waits_until_the_debugger_has_said_something(
+    kernel: Wire, debugger: JupyterDap, where: str | None
+) -> None:
+    """Also where nothing has stopped; debugpy says some things in the middle of code."""
+    assert kernel.execute(SLOW.replace("stopped", "output")).status == "ok"
+    other = kernel.create()
+    debugger.forget()
+    running = kernel.send_execute(
+        "commands = e.active().engine.debug.debugpy._py_db.cmd_factory\n"
+        "writer.add_command(commands.make_console_message('said'))",
+        subshell=where,
+    )
+    assert kernel.execute("inside.wait(20)", subshell=other).result == "True"
+    kernel.control("interrupt_request", {"subshell_id": where} if where else {})
+    kernel.execute("on.set()", subshell=other)
+    assert kernel.wait(running)[0].content["ename"] == "KeyboardInterrupt"
+    kernel.until(lambda: "said" in debugger.said(), what="the message")
+    running = stop_in(kernel, debugger, where)  # it is debugged as before
+    thread = debugger.events("stopped")[-1]["body"]["threadId"]
+    debugger.do("continue", threadId=thread)
+    assert kernel.wait(running)[0].status == "ok"
+
+
 def test_an_interrupt_loses_no_message_of_the_debugger(
     kernel: Wire, debugger: JupyterDap, where: str | None
 ) -> None:

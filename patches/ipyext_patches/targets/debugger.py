@@ -47,7 +47,7 @@ from ipyext_patches.targets.tracing import (
 from ipyext_patches.targets.unanswered import answer_failures, fail_queued
 from ipyext_patches.targets.visible import (
     in_a_cell,
-    in_a_named_cell,
+    in_interactive_window,
     internal_paths,
     used_by_the_kernel,
 )
@@ -476,8 +476,8 @@ class Debugpy:
             stop_at_frame=frame,
         )
         debugger = self._py_db
-        if debugger is None or not in_a_named_cell(frame):
-            return  # it stops at the next line, as VS Code's Interactive Window means it
+        if debugger is None or in_interactive_window(frame):
+            return  # it stops at the next line: VS Code puts the call in front of the code
         # Here and now, for there may be no next line but in the kernel's own code.
         thread = threading.current_thread()
         with self._at_work_for(thread):

@@ -27,6 +27,7 @@ _INTERNAL = (
     "debugpy",
 )
 _LIBRARY = sysconfig.get_path("stdlib") + os.sep
+_WINDOW = "<ipython-input"
 _INSTALLED = f"{os.sep}site-packages{os.sep}"
 _KERNELS = ("ipykernel", "ipyext", "ipyext_patches")
 _INTERNAL_FILES = ("threading", "contextlib", "runpy", "codeop", "selectors", "queue")
@@ -78,19 +79,16 @@ def used_by_the_kernel(frame: FrameType | None, *, installed: bool = False) -> b
     return _is_internal(caller) or _is_debuggers(caller)
 
 
-def in_a_named_cell(frame: FrameType) -> bool:
-    """Whether this is code of a cell, or of a file, and not of VS Code's Interactive Window.
-
-    That one puts a call of `breakpoint` in front of the code that it debugs.
-    """
-    return not frame.f_code.co_filename.startswith("<ipython-input")
+def in_interactive_window(frame: FrameType) -> bool:
+    """Whether this is code that VS Code's Interactive Window has sent, by the name it gives it."""
+    return frame.f_code.co_filename.startswith(_WINDOW)
 
 
 def in_a_cell(frame: FrameType | None) -> bool:
     """Whether code of a cell, or a thread that people have started, is below on the stack."""
     if frame is not None and (_is_internal(frame) or used_by_the_kernel(frame, installed=True)):
         return False
-    prefixes = (folder(), "<ipython-input")
+    prefixes = (folder(), _WINDOW)
     kernels = False
     while frame is not None:
         if frame.f_code.co_filename.startswith(prefixes):

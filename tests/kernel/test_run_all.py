@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import signal
+import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.wire import KernelProcess, Wire
 
+GATE = "gate"  # a named pipe in the kernel's folder
 WAIT = (
-    "import signal, threading\ngo, ready = threading.Event(), threading.Event()\n"
-    "signal.signal(signal.SIGUSR2, lambda *args: ready.set())\nprint('begun', flush=True)\n"
-    "ready.wait(30)"
+    "import threading\ngo, ready = threading.Event(), threading.Event()\n"
+    f"with open({GATE!r}) as gate: gate.read()\n"
+    "ready.set()"
 )
 LOAD = "%load_ext ipyext"
 BUSY = "print('begun', flush=True)\ngo.wait(30)\n'main'"
@@ -21,8 +23,11 @@ BUSY = "print('begun', flush=True)\ngo.wait(30)\n'main'"
 @pytest.fixture
 def run(stock: Wire, process: KernelProcess) -> Iterator[Wire]:
     """A stock kernel that waits for `go_on` before it does anything else; G1 is checked."""
+    gate = Path(process.home.name, GATE)
+    os.mkfifo(gate)
     first = stock.begin(WAIT)
     yield stock
+    gate.unlink()
     stock.wait(first)
     stock.pump()
     stock.check()
@@ -32,7 +37,7 @@ def run(stock: Wire, process: KernelProcess) -> Iterator[Wire]:
 def go_on(run: Wire, process: KernelProcess, *cells: str) -> list[str]:
     """Have these cells wait in the kernel, and then let it go on."""
     sent = [run.send_execute(cell) for cell in cells]
-    process.signal(signal.SIGUSR2)
+    Path(process.home.name, GATE).write_text("")
     return sent
 
 
@@ -64,7 +69,7 @@ def test_main_is_known_to_be_busy(run: Wire, process: KernelProcess) -> None:
     assert run.request("complete_request", {"code": "go.is_s", "cursor_pos": 7}).status == "ok"
     assert run.control("interrupt_request")["status"] == "ok"
     assert run.wait(busy)[0].content["ename"] == "KeyboardInterrupt"
-    assert run.wait(child)[0].status == "ok"  # SIGUSR2 had set `ready`; no interrupt has hit it
+    assert run.wait(child)[0].status == "ok"  # `ready` was set; no interrupt has hit it
 
 
 def test_the_rest_of_the_cell_that_loads(run: Wire, process: KernelProcess) -> None:

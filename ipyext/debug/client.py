@@ -229,9 +229,9 @@ class Debugger:
     def _frame(self, found: Message) -> Frame:
         path = str((found.get("source") or {}).get("path") or "")
         lines = self._names.lines(path)
-        line = int(found["line"])
+        cell, line = self._names.of_line(path, int(found["line"]))
         source = lines[line - 1].strip() if 0 < line <= len(lines) else ""
-        return Frame(path, line, str(found["name"]), source, self._names.of_file(path))
+        return Frame(path, line, str(found["name"]), source, cell)
 
     def lines(self, file: str) -> list[str]:
         """The lines of the file of a frame, with their ends; none if it cannot be read."""

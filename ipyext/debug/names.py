@@ -65,6 +65,9 @@ class Names:
         if not 1 <= line <= count:
             raise DebuggerError(f"{name} has {count} lines; there is no line {line}.")
         cells = self._engine.host.cells
+        window = cells.name_of(number, code) if shell in (None, "main") else None
+        if window is not None:
+            return Place(window, max(1, line - _blank(code)))
         return Place(str(cells.write(cells.as_compiled(code))), line)
 
     def _code(self, shell: str | None, number: int) -> str:
@@ -96,33 +99,60 @@ class Names:
             manager = self._engine.host.main.history_manager
         else:
             manager = self._engine.registry.find(str(shell)).history
-        return list(manager.input_hist_raw) if manager is not None else []
+        return _raw(manager)
 
-    def of_file(self, path: str) -> str | None:
-        """``In[3]`` or ``NAME/In[3]`` for the file of a cell, the latest of that text."""
-        if not path.startswith(self._engine.host.cell_prefix):
-            return None
-        code = "".join(self.lines(path)).rstrip("\n")
-        main = self._engine.host.main.history_manager
-        managers: list[tuple[str | None, Any]] = [(None, main)]
-        managers += [(child.label, child.history) for child in self._engine.registry.all()]
-        for label, manager in managers:
-            codes = list(manager.input_hist_raw) if manager is not None else []
-            for number in range(len(codes) - 1, 0, -1):
-                if codes[number].rstrip("\n") == code:
-                    name = f"In[{number + self._more(codes)}]"
-                    return f"{label}/{name}" if label else name
-        return None
+    def of_line(self, path: str, line: int) -> tuple[str | None, int]:
+        """``In[3]`` or ``NAME/In[3]`` for the file of a cell, the latest of that text, and the line.
+
+        The Interactive Window's cells are compiled without the blank lines that they begin with.
+        """
+        number, text = self._of_window(path)
+        if number:
+            return f"In[{number}]", line + _blank(text)
+        if path.startswith(self._engine.host.cell_prefix):
+            inputs = self._inputs(None)
+            code = "".join(self.lines(path)).rstrip("\n")
+            children = [(child.label, child.history) for child in self._engine.registry.all()]
+            for label, codes in [(None, inputs), *((name, _raw(one)) for name, one in children)]:
+                for place in range(len(codes) - 1, 0, -1):
+                    if codes[place].rstrip("\n") == code:
+                        name = f"In[{place + self._more(codes)}]"
+                        return (f"{label}/{name}" if label else name), line
+        return None, line
 
     def shown(self, path: str, line: int) -> str:
         """A line of a file, for people."""
-        return f"{self.of_file(path) or path}:{line}"
+        cell, line = self.of_line(path, line)
+        return f"{cell or path}:{line}"
+
+    def _of_window(self, path: str) -> tuple[int, str]:
+        """Number and text of the cell that the Interactive Window has named so; else 0."""
+        if path.startswith("<"):
+            inputs = self._inputs(None)
+            more = self._more(inputs)
+            for place in range(len(inputs) - 1, 0, -1):
+                if self._engine.host.cells.name_of(place + more, inputs[place]) == path:
+                    return place + more, inputs[place]
+        return 0, ""
 
     def lines(self, path: str) -> list[str]:
-        """The lines of a file, with their ends; none if it cannot be read."""
+        """The lines of a file or cell, with their ends; none if it cannot be read."""
+        number, text = self._of_window(path)
+        if number:
+            return text.splitlines(keepends=True)
         if path.startswith(self._engine.host.cell_prefix):  # IPython keeps transformed lines
             with contextlib.suppress(OSError, UnicodeError), open(path, encoding="utf-8") as file:
                 return file.readlines()
         with contextlib.suppress(Exception):  # others change that cache meanwhile
             return linecache.getlines(path)
         return []
+
+
+def _raw(manager: Any) -> list[str]:
+    """The inputs in a history, from 1 on."""
+    return list(manager.input_hist_raw) if manager is not None else []
+
+
+def _blank(code: str) -> int:
+    """With how many blank lines it begins."""
+    return code[: len(code) - len(code.lstrip())].count("\n")

@@ -67,6 +67,16 @@ class CellFiles:
 
     def __init__(self) -> None:
         self._written: set[str] = set()
+        self._named: dict[int, tuple[str, str]] = {}
+
+    def named(self, number: int, code: str, name: str) -> None:
+        """The Interactive Window has named main's cell with that execution count; no file has."""
+        self._named[number] = (code.rstrip("\n"), name)
+
+    def name_of(self, number: int, code: str) -> str | None:
+        """The Window's name for main's cell with that execution count and text, if it gave one."""
+        text, name = self._named.get(number, ("", None))
+        return name if text == code.rstrip("\n") else None
 
     def as_compiled(self, code: str) -> str:
         """A cell's text as it was compiled, which history keeps without the newlines at its end."""
@@ -82,7 +92,11 @@ class CellFiles:
         """
         numbers = getattr(main.compile, "_filename_map", {})  # IPython 8 on
         found = numbers.get(file_of(self.as_compiled(code)))
-        return found if isinstance(found, int) else None
+        if isinstance(found, int):
+            return found
+        text = code.rstrip("\n")
+        named = [number for number, (other, _) in self._named.copy().items() if other == text]
+        return max(named, default=None)
 
     def write(self, code: str) -> str:
         """Write a cell to its file, mode 0600, and return the path.

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ipyext_patches.cell_files import file_of, given_name
+from ipyext_patches.cell_files import CellFiles, file_of, given_name
 from ipyext_patches.ports import Hooks
 
 
@@ -25,9 +25,10 @@ class CellNames:
         hooks: the engine, once it is there.
     """
 
-    def __init__(self, main: Any) -> None:
+    def __init__(self, main: Any, files: CellFiles) -> None:
         self.hooks: Hooks | None = None
         self._main = main
+        self._files = files
         self._function = self._now()
         self._windows: set[str] | None = None if self._function is not None else set()
         self._last = ""
@@ -35,6 +36,19 @@ class CellNames:
     def of(self, code: str) -> str:
         """The name of the calling cell, which has this text. The thread of its shell."""
         return given_name() if self.foreign() else file_of(code)
+
+    def compiled(self, code: str, number: int) -> str:
+        """The same, and keep in mind which cell has a name of the Window's.
+
+        Args:
+            code: the text.
+            number: the execution count.
+        """
+        if not self.foreign():
+            return file_of(code)
+        name = given_name()
+        self._files.named(number, code, name)
+        return name
 
     def foreign(self) -> bool:
         """Whether the calling cell has a name of the Window's. The thread of its shell."""

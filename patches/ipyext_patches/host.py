@@ -63,7 +63,7 @@ class Host:
         self._unhurried: Any = None
         self._at_start: list[Callable[[], Any]] = []
         self.cells = CellFiles()
-        self._cell_names = CellNames(main)
+        self._cell_names = CellNames(main, self.cells)
         self._blank_lines = BlankLines(main, self._cell_names.foreign)
         self._released = threading.Event()
         self._on_released: Callable[[], None] = lambda: None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from ast import literal_eval
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -278,6 +279,7 @@ class Window:
 
     Attributes:
         dap: its connection.
+        count: the number of its next cell, without those.
         others: how many cells others have run.
     """
 
@@ -287,7 +289,7 @@ class Window:
         self._maps: list[Message] = []
         self.others = 0
         assert hidden(kernel, HOOK).status == "ok"
-        self._count = kernel.execute("import math").content["execution_count"] + 1
+        self.count = kernel.execute("import math").content["execution_count"] + 1
         self.listen()
 
     def listen(self) -> None:
@@ -332,11 +334,11 @@ class Window:
             {
                 "line": first_with_text or first,
                 "endLine": last,
-                "runtimeSource": {"path": f"<ipython-input-{self._count + self.others}-{digest}>"},
+                "runtimeSource": {"path": f"<ipython-input-{self.count + self.others}-{digest}>"},
                 "runtimeLine": 2 if stop else 1,
             }
         )
-        self._count += 1
+        self.count += 1
         self.trace(True)
         source = {"path": str(self.script)}
         self.dap.do("setPydevdSourceMap", source=source, pydevdSourceMaps=self._maps)
@@ -465,6 +467,27 @@ def test_breakpoints_of_a_notebook_beside_it(
     assert kernel.wait(running)[0].result == "15"
     stop()
     lab.do("disconnect")
+
+
+def test_breakpoints_of_debugctl_in_its_cells(kernel: Wire, window: Window) -> None:
+    """They have no files, and are called In[N] all the same, with the lines that a person sees."""
+    window.script.write_text("\n\nimport threading\ngo = threading.Event()\ngo.wait()\na = 1\na\n")
+    window.attach()
+    child = kernel.create()
+    running = window.debug(1, 7, stop=False, first_with_text=3)
+    kernel.execute("%debugctl start", subshell=child)
+    assert kernel.execute("import ipyext; d = ipyext.debugger()", subshell=child).status == "ok"
+    number = window.count - 1
+    own = kernel.execute(
+        f"d.set_breakpoint('In[{number}]:6'); go.set(); stop = d.wait_stopped()\n"
+        "top = stop.frames[0]; d.breakpoints()[0].place, top.cell, top.file, top.line, top.source",
+        subshell=child,
+    )
+    assert own.result is not None, own.content
+    assert literal_eval(own.result) == (f"In[{number}]:6", None, str(window.script), 6, "a = 1")
+    kernel.execute("d.clear(); d.resume(); d.stop()", subshell=child)
+    assert kernel.wait(running)[0].result == "1"
+    window.dap.do("disconnect", restart=False)
 
 
 def test_what_it_calls_while_nobody_debugs(kernel: Wire, window: Window) -> None:

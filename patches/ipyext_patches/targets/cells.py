@@ -51,10 +51,10 @@ def changes(
     compiler = type(main.compile)
 
     def get_code_name(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
-        code = args[0] if args else kwargs["raw_code"]
+        code, number = _naming(*args, **kwargs)
         name: Any = wrapped(*args, **kwargs)
         if isinstance(code, str):
-            ours = names.of(code)
+            ours = names.compiled(code, number)
             if lane == 5 or name == given_name():
                 name = ours
             hooks.debugger.compiling(code)
@@ -100,6 +100,11 @@ def _profiled(ledger: Ledger, hooks: Hooks, names: CellNames) -> Iterator[Change
         return wrapped(code, *others, **kwargs)
 
     yield Wrap(PROFILED, ExecutionMagics, "_run_with_profiler", run, ledger.switch)
+
+
+def _naming(raw_code: Any, transformed_code: Any = "", number: Any = 0) -> tuple[Any, Any]:
+    """What `get_code_name` is called with: the text, and the execution count."""
+    return raw_code, number
 
 
 def _body(cell: str) -> tuple[int, str]:

@@ -1,4 +1,7 @@
-"""A DAP client on a TCP port, as plain as can be, that keeps everything it saw."""
+"""A DAP client on a TCP port, as plain as can be, that keeps everything it saw.
+
+Every message is checked against the protocol's schema.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ import time
 from typing import Any
 
 from ipyext.protocol import dap
+from tests.dap_schema import check
 from tests.wire import TIMEOUT
 
 Message = dict[str, Any]
@@ -49,7 +53,21 @@ class TcpDap:
             assert data, f"the connection was closed before {what}: {self.messages}"
             for found in self._frames.feed(data):
                 assert not isinstance(found, ValueError)
-                self.messages.append(found)
+                self.messages.append(check(found))
+
+    def ends_or_says(self) -> Message | None:
+        """The next message; None if the connection is closed instead."""
+        self._socket.settimeout(TIMEOUT)
+        while True:
+            try:
+                data = self._socket.recv(65536)
+            except ConnectionError:
+                return None
+            if not data:
+                return None
+            for found in self._frames.feed(data):
+                assert isinstance(found, dict)
+                return check(found)
 
     def end(self, seq: int) -> Message:
         """The response to a request that was begun."""

@@ -135,8 +135,8 @@ class Debugger:
         Args:
             host: an address of this machine; only loopback, unless forced.
             port: 0 for any free one.
-            force: let others than processes of this user in. Whoever can reach the port can run
-                code in this kernel then.
+            force: let peers in from elsewhere, too, and those whose user cannot be found out.
+                Whoever can reach the port can run code in this kernel then.
 
         Raises:
             ipyext.debug.listener.ListenError: nothing was opened.

@@ -44,7 +44,11 @@ def _locals(line: str) -> None:
 
 @magic_arguments()
 @argument("address", nargs="?", default="0", help="PORT or HOST:PORT; any free port if left out.")
-@argument("--force", action="store_true", help="Let others in than processes of this user, too.")
+@argument(
+    "--force",
+    action="store_true",
+    help="Let peers in from elsewhere, too, and those whose user cannot be found out.",
+)
 def _listen(line: str) -> None:
     """An address."""
 
@@ -214,8 +218,8 @@ ACTIONS = {
         _listen,
         "It prints what to paste into VS Code, PyCharm, nvim-dap and Emacs. Only processes of the "
         "same user on the same machine come in. With `--force` everybody who can reach the "
-        "address does, and can run code in this kernel; an SSH tunnel to a loopback port is the "
-        "better way.",
+        "address from elsewhere does, and can run code in this kernel; an SSH tunnel to a loopback "
+        "port is the better way.",
         check=_address,
     ),
     "unlisten": Action("", "close that port"),

@@ -1,0 +1,92 @@
+"""The port for editors, and who or what else connects to it."""
+
+from __future__ import annotations
+
+import ast
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+
+import pytest
+
+from tests.tcp_dap import TcpDap
+from tests.wire import TIMEOUT, KernelProcess, Wire
+
+# A client that says hello and tells whether anybody answers; a process of its own.
+CALLER = """\
+import os, socket, sys
+if user := int(sys.argv[3]):  # from here on nothing can be imported
+    os.setgroups([]); os.setgid(user); os.setuid(user)
+request = b'{"seq": 1, "type": "request", "command": "initialize", "arguments": {"adapterID": "x"}}'
+with socket.socket() as s:
+    s.connect((sys.argv[1], int(sys.argv[2])))
+    try:
+        s.sendall(b"Content-Length: %d\\r\\n\\r\\n%s" % (len(request), request))
+        print(bool(s.recv(1)))
+    except ConnectionError:
+        print(False)
+"""
+
+
+def call(address: tuple[str, int], user: int = 0) -> str:
+    """What the caller says, run by some user."""
+    return subprocess.run(
+        [sys.executable, "-S", "-c", CALLER, address[0], str(address[1]), str(user)],
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT,
+    ).stdout.strip()
+
+
+@pytest.fixture
+def address(kernel: Wire) -> tuple[str, int]:
+    """Of the port, which is open."""
+    found = kernel.execute("import ipyext\nipyext.debugger().listen()").result
+    host, port = ast.literal_eval(str(found))
+    return host, port
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+def test_other_users_are_refused(
+    process: KernelProcess, kernel: Wire, address: tuple[str, int]
+) -> None:
+    assert call(address) == "True"
+    assert call(address, user=65534) == "False"
+    assert "was refused" in process.log.read_text()
+    assert call(address) == "True"  # it is still open
+    kernel.execute("ipyext.debugger().unlisten()")
+    forced = ast.literal_eval(str(kernel.execute("ipyext.debugger().listen(force=True)").result))
+    assert call(forced, user=65534) == "False"
+    assert call(forced) == "True"
+    kernel.execute("ipyext.debugger().unlisten()")
+
+
+RUBBISH = {
+    "http": b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    "no length": b"Content-Type: x\r\n\r\n{}",
+    "a length that is none": b"Content-Length: many\r\n\r\n{}",
+    "a length below 0": b"Content-Length: -5\r\n\r\n{}",
+    "much too long": b"Content-Length: 99999999999\r\n\r\n{}",
+    "no JSON": b"Content-Length: 5\r\n\r\n{abc}",
+    "not an object": b"Content-Length: 2\r\n\r\n[]",
+    "no UTF-8": b"Content-Length: 2\r\n\r\n\xff\xfe",
+    "zeros": bytes(10_000),
+    "no end": b"x" * 1_000_000,
+}
+
+
+@pytest.mark.parametrize("rubbish", RUBBISH)
+def test_rubbish(kernel: Wire, new_editor: Callable[[], TcpDap], rubbish: str) -> None:
+    """Whoever sends it is told so or hung up on, and nobody else notices."""
+    editor, other = new_editor(), new_editor()
+    editor.attach()
+    other.send_bytes(RUBBISH[rubbish])
+    said = other.ends_or_says()
+    assert said is None or (said["event"], said["body"]["category"]) == ("output", "important")
+    assert editor.do("threads")["threads"]
+    assert kernel.execute("1 + 1").result == "2"
+    late = new_editor()
+    late.attach()
+    assert late.do("threads")["threads"]

@@ -409,10 +409,11 @@ class KernelProcess:
             return f"{file.read()}\nlogged:\n{self.log.read_text()}"
 
     def gone_within(self, seconds: float) -> bool:
-        """Whether the process has ended by itself by then."""
+        """Whether the process has ended by itself by then; prints what keeps it, if not."""
         try:
             self.process.wait(seconds)
         except subprocess.TimeoutExpired:
+            sys.stderr.write(self.stacks())
             return False
         return True
 

@@ -164,7 +164,7 @@ class LocalAnswers:
         if self._router.core.stop_all:
             self._router.do(self._router.core.forward, party, request)
             raise _Handed
-        self._router.pausing.add(number)
+        self._router.pausing[number] = None if shell is None else shell.current
         self._router.debugpy.pause(thread)
         return {}
 
@@ -182,6 +182,8 @@ class LocalAnswers:
 
         debugpy forgets a pause that comes before that.
         """
+        if not self._router.core.goes_on(number):
+            return False
         running = asyncio.get_running_loop().create_future()
 
         def look() -> None:

@@ -89,6 +89,10 @@ class Multiplexer:
         """Bodies of the stopped events of the threads that are stopped, latest first."""
         return self._reports.stopped
 
+    def goes_on(self, thread: int) -> bool:
+        """Whether a stopped thread was told to go on, and has not yet."""
+        return self._reports.goes_on(thread)
+
     @property
     def parties(self) -> dict[int, Party]:
         """The clients, by key."""
@@ -229,8 +233,14 @@ class Multiplexer:
         self._outbox.add(Local(party, request))
 
     def _of_stopped(self, party: Party, request: Message) -> None:
-        self._reports.check(request)
-        self.forward(party, request)
+        thread = self._reports.check(request)
+
+        def look(response: Message) -> Message:
+            if not response.get("success"):
+                self._reports.stays(thread)
+            return response
+
+        self.forward(party, request, look)
 
     # -- requests: the session -----------------------------------------------------------------
 
@@ -309,10 +319,12 @@ class Multiplexer:
     # -- requests: running ---------------------------------------------------------------------
 
     def _continue(self, party: Party, request: Message) -> None:
-        thread = self._reports.need_shown(party, request)
+        thread = self._reports.leave(party, request)
         arguments = {"threadId": thread, "singleThread": not self.stop_all}
 
         def then(response: Message) -> None:
+            if not response.get("success"):
+                self._reports.stays(thread)
             body = {**(response.get("body") or {}), "allThreadsContinued": self.stop_all}
             self._outbox.reply(party, request, {**response, "body": body})
 

@@ -102,7 +102,7 @@ class Names:
         return _raw(manager)
 
     def of_line(self, path: str, line: int) -> tuple[str | None, int]:
-        """``In[3]`` or ``NAME/In[3]`` for the file of a cell, the latest of that text, and the line.
+        """``In[3]`` or ``NAME/In[3]`` for the file of a cell, the latest of its text; and the line.
 
         The Interactive Window's cells are compiled without the blank lines that they begin with.
         """

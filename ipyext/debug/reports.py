@@ -25,12 +25,14 @@ class Reports:
         stop_all: a breakpoint stops every thread, not just the one that came by.
         stopped: bodies of the stopped events of the threads that are stopped, latest first.
         stepping: threads that go on for a step.
+        leaving: stopped threads that were told to go on, and have not yet.
     """
 
     def __init__(self, outbox: Outbox, wishes: Wishes, environment: Environment) -> None:
         self.stop_all = False
         self.stopped: dict[int, Message] = {}
         self.stepping: set[int] = set()
+        self.leaving: set[int] = set()
         self._modules: dict[Any, Message] = {}
         self._outbox = outbox
         self._wishes = wishes
@@ -40,6 +42,7 @@ class Reports:
         """debugpy is gone."""
         self.stopped.clear()
         self.stepping.clear()
+        self.leaving.clear()
         self._modules.clear()
 
     def need_stopped(self, request: Message) -> int:
@@ -53,14 +56,16 @@ class Reports:
             return thread
         raise StateError(f"Thread {thread} is not stopped.")
 
-    def check(self, request: Message) -> None:
-        """A request about a thread that must be stopped. Raises as `need_stopped`."""
+    def check(self, request: Message) -> int:
+        """A request about a thread that must be stopped, which it is. Raises as `need_stopped`."""
         thread = self.need_stopped(request)
         if request["command"] in _STEPS:
             self.stepping.add(thread)
+            self.leaving.add(thread)
+        return thread
 
-    def need_shown(self, party: Party, request: Message) -> int:
-        """The thread that a client lets go on. Raises as `need_stopped`.
+    def leave(self, party: Party, request: Message) -> int:
+        """The thread that a client lets go on now. Raises as `need_stopped`.
 
         JupyterLab shows one stop, the latest. It forgets the thread before it asks (4.6), and so
         says 1, or another thread that has stopped, if debugInfo has told it of several.
@@ -68,8 +73,19 @@ class Reports:
         thread = request["arguments"].get("threadId")
         forgotten = type(thread) is int and (thread == NOT_KNOWN or thread in self.stopped)
         if party.adopts and self.stopped and forgotten:
-            return next(iter(self.stopped))
-        return self.need_stopped(request)
+            thread = next(iter(self.stopped))
+        else:
+            thread = self.need_stopped(request)
+        self.leaving.add(thread)
+        return thread
+
+    def stays(self, thread: int) -> None:
+        """A thread that was told to go on does not."""
+        self.leaving.discard(thread)
+
+    def goes_on(self, thread: int) -> bool:
+        """Whether a stopped thread was told to go on, and has not yet."""
+        return thread in self.leaving or (self.stop_all and bool(self.leaving))
 
     # -- newcomers -----------------------------------------------------------------------------
 
@@ -110,6 +126,7 @@ class Reports:
             elif name == "thread" and body.get("reason") == "exited":
                 self.stopped.pop(body.get("threadId", -1), None)
                 self.stepping.discard(body.get("threadId", -1))
+                self.leaving.discard(body.get("threadId", -1))
             self._outbox.tell_all(dap.event(str(name), body))
 
     def _stopped(self, body: Message) -> None:
@@ -122,6 +139,7 @@ class Reports:
         body = {**body, "allThreadsStopped": self.stop_all}
         body.pop("hitBreakpointIds", None)
         self.stepping.discard(thread)
+        self.leaving.discard(thread)
         self.stopped.pop(thread, None)
         self.stopped = {thread: body, **self.stopped}
         for party in self._outbox.attached:
@@ -143,8 +161,10 @@ class Reports:
     def _continued(self, body: Message) -> None:
         if self.stop_all:
             self.stopped.clear()
+            self.leaving.clear()
         else:
             self.stopped.pop(body.get("threadId", -1), None)
+            self.leaving.discard(body.get("threadId", -1))
         body = {**body, "allThreadsContinued": self.stop_all}
         self._outbox.tell_all(dap.event("continued", body))
         if body.get("threadId") in self.stepping:

@@ -43,7 +43,7 @@ class DebugRouter:
     Attributes:
         debugpy: the boundary's debugger.
         core: the multiplexer; for the router's thread only.
-        pausing: threads that were told to stop wherever they are.
+        pausing: threads that were told to stop wherever they are, and what they worked on then.
         linger: seconds for which the breakpoints of a lost Jupyter client stay.
     """
 
@@ -72,7 +72,7 @@ class DebugRouter:
         self._tellers: dict[int, Callable[[Message], None]] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
         self._listeners: list[Callable[[], None]] = []
-        self.pausing: set[int] = set()
+        self.pausing: dict[int, Any] = {}
         self.on_close: list[Callable[[], Any]] = []
 
     # -- the thread ----------------------------------------------------------------------------
@@ -303,7 +303,7 @@ class DebugRouter:
             self._tell_said()
         body = message.get("body") or {}
         if message.get("event") == "stopped" and body.get("threadId") in self.pausing:
-            self.pausing.discard(body["threadId"])
+            self.pausing.pop(body["threadId"], None)
             body["reason"] = "pause"
         if not self.debugpy.is_untrue(message):
             self._do(self.core.backend_message, message)
@@ -392,7 +392,12 @@ class DebugRouter:
             self._host.cells.write(code)
         except Exception as error:
             log.warning("%s", error)
+        thread = threading.current_thread()
         self.debugpy.trace_this_thread()
+        asked = self.pausing.get(self.debugpy.thread_id(thread))
+        shell = self._engine.shell_of(thread)
+        if asked is not None and shell is not None and asked is shell.current:
+            self.debugpy.pause(thread)  # as this cell began: it has nothing to stop in until now
 
     # -- threads that stop ---------------------------------------------------------------------
 

@@ -63,33 +63,39 @@ def test_continue_of_a_thread_that_runs(kernel: Wire, stopped: tuple[JupyterDap,
     assert kernel.control("kernel_info_request")["status"] == "ok"
 
 
-@pytest.mark.parametrize(
-    "request_",
-    [
-        {},
-        {"type": "request"},
-        {"type": "request", "seq": 1},
-        {"type": "request", "seq": 1, "command": "initialise"},
-        {"type": "request", "seq": "x", "command": "threads"},
-        {"type": "request", "seq": 1, "command": "attach", "arguments": []},
-        {"type": "request", "seq": 1, "command": "attach"},
-        {"type": "request", "seq": 1, "command": "threads"},
-        {"type": "request", "seq": 1, "command": "setBreakpoints", "arguments": {}},
-        {"type": "request", "seq": 1, "command": "dumpCell", "arguments": {}},
-        {"type": "request", "seq": 1, "command": "evaluate", "arguments": {}},
-        {"type": "request", "seq": 1, "command": "source", "arguments": {"source": 5}},
-        {"type": "request", "seq": 1, "command": "richInspectVariables"},
-        {"type": "request", "seq": 1, "command": "_local", "arguments": {}},
-    ],
-    ids=repr,
-)
-@pytest.mark.parametrize("attached", [False, True], ids=["off", "on"])
-def test_wrong_requests_get_an_error(kernel: Wire, request_: Any, attached: bool) -> None:
-    debugger = JupyterDap(kernel)
-    if attached:
-        debugger.attach()
-        if isinstance(request_, dict) and request_.get("command") in ("attach", "threads"):
-            return
+WRONG: list[Any] = [
+    {},
+    {"type": "request"},
+    {"type": "request", "seq": 1},
+    {"type": "request", "seq": 1, "command": "initialise"},
+    {"type": "request", "seq": "x", "command": "threads"},
+    {"type": "request", "seq": 1, "command": "attach", "arguments": []},
+    {"type": "request", "seq": 1, "command": "setBreakpoints", "arguments": {}},
+    {"type": "request", "seq": 1, "command": "dumpCell", "arguments": {}},
+    {"type": "request", "seq": 1, "command": "evaluate", "arguments": {}},
+    {"type": "request", "seq": 1, "command": "source", "arguments": {"source": 5}},
+    {"type": "request", "seq": 1, "command": "richInspectVariables"},
+    {"type": "request", "seq": 1, "command": "_local", "arguments": {}},
+]
+TOO_EARLY = [
+    {"type": "request", "seq": 1, "command": "attach"},
+    {"type": "request", "seq": 1, "command": "threads"},
+]
+
+
+@pytest.mark.parametrize("request_", WRONG + TOO_EARLY, ids=repr)
+def test_wrong_requests_get_an_error(kernel: Wire, request_: Any) -> None:
+    refused(kernel, request_)
+
+
+@pytest.mark.parametrize("request_", WRONG, ids=repr)
+def test_wrong_requests_in_a_session(kernel: Wire, debugger: JupyterDap, request_: Any) -> None:
+    refused(kernel, request_)
+    assert debugger.do("threads")["threads"]
+
+
+def refused(kernel: Wire, request_: Any) -> None:
+    """Each gets an answer that says that it failed, and why."""
     msg_id = kernel.send("debug_request", request_, channel="control")
     content = kernel.wait(msg_id)[0].content
     if "success" in content:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+
 import pytest
 
 from tests.dap import JupyterDap
@@ -111,7 +113,7 @@ def test_variables(kernel: Wire, debugger: JupyterDap, where: str | None) -> Non
     found = debugger.do("completions", text="ite", column=4, frameId=frame)["targets"]
     assert "items" in [one["label"] for one in found]
     rich = debugger.do("richInspectVariables", variableName="items", frameId=frame)
-    assert rich["data"]["text/plain"] == "[7, 3]" or rich["data"]["text/plain"] == "[2, 3]"
+    assert rich["data"]["text/plain"] == "[2, 3]"  # of before `n` was set
     debugger.do("copyToGlobals", srcVariableName="items", dstVariableName="kept", srcFrameId=frame)
     debugger.do("continue", threadId=thread)
     assert kernel.wait(running)[0].text() == "21\n"
@@ -135,11 +137,13 @@ def test_a_stopped_shell_stops_no_other(kernel: Wire, debugger: JupyterDap) -> N
 
 
 def test_names_of_threads(kernel: Wire, debugger: JupyterDap) -> None:
+    """Those that run people's code, and no others."""
     kernel.create("worker")
-    names = set(debugger.names())
-    assert {"main", "subshell worker"} <= names
-    hidden = ("IOPub", "Control", "Heartbeat", "Shell channel", "History", "pydevd", "Debug")
-    assert not [name for name in names if any(part in name for part in hidden)], names
+    kernel.execute("import threading; end = threading.Event()")
+    kernel.execute("own = threading.Thread(target=end.wait, name='own'); own.start()")
+    assert set(debugger.names()) == {"main", "subshell worker", "own"}
+    kernel.execute("end.set(); own.join()")
+    assert set(debugger.names()) == {"main", "subshell worker"}
 
 
 @pytest.mark.parametrize("blank", ["", "\n\n"], ids=["", "below blank lines"])
@@ -297,6 +301,70 @@ def test_inspect_without_a_stop(kernel: Wire, debugger: JupyterDap) -> None:
     assert modules["totalModules"] > 100
 
 
+def test_pages_of_modules(kernel: Wire, debugger: JupyterDap) -> None:
+    """Pages make up the whole, whatever their size; odd ones are empty or refused."""
+    everything = debugger.do("modules")
+    total = everything["totalModules"]
+    pages: list[object] = []
+    for start in range(0, total, 100):
+        pages += debugger.do("modules", startModule=start, moduleCount=100)["modules"]
+    assert pages == everything["modules"]
+    assert len(pages) == total
+    assert debugger.do("modules", startModule=total, moduleCount=5)["modules"] == []
+    assert debugger.do("modules", startModule=total - 1)["modules"] == pages[-1:]
+    for wrong in ({"startModule": -1}, {"moduleCount": -1}, {"startModule": "one"}):
+        response = debugger.ask("modules", **wrong)
+        assert not response["success"]
+        assert response["message"].startswith("modules: ")
+
+
+RICH = """\
+class Picture:
+    def _repr_html_(self): return "<b>7</b>"
+    def _repr_png_(self): return b"\\x89PNG\\r\\n\\x1a\\nrest"
+def show(n):
+    picture = Picture()
+    return n
+show(7)
+"""
+
+
+def test_hovers_and_pictures_in_a_stop(
+    kernel: Wire, debugger: JupyterDap, where: str | None
+) -> None:
+    running, thread = run_to(kernel, debugger, RICH, 6, where)
+    frame = debugger.frames(thread)[0]["id"]
+    hover = {"frameId": frame, "context": "hover"}
+    assert debugger.do("evaluate", expression="n", **hover)["result"] == "7"
+    nothing = debugger.ask("evaluate", expression="not_there", **hover)
+    assert not nothing["success"]
+    rich = debugger.do("richInspectVariables", variableName="picture", frameId=frame)
+    assert rich["data"]["text/html"] == "<b>7</b>"
+    assert base64.b64decode(rich["data"]["image/png"]) == b"\x89PNG\r\n\x1a\nrest"
+    for name in ("special variables", "function variables"):  # what JupyterLab asks of groups
+        rich = debugger.do("richInspectVariables", variableName=name, frameId=frame)
+        assert rich["data"] == {}
+    finish(kernel, debugger, running, thread)
+
+
+def test_what_needs_a_stop(kernel: Wire, debugger: JupyterDap, where: str | None) -> None:
+    """Once the thread runs its frames are gone, and so are copies out of them."""
+    running, thread = run_to(kernel, debugger, RICH, 6, where)
+    frame = debugger.frames(thread)[0]["id"]
+    reference = debugger.do("scopes", frameId=frame)["scopes"][0]["variablesReference"]
+    response = debugger.ask("pause", threadId=thread)
+    assert not response["success"]
+    assert "stopped already" in response["message"]
+    finish(kernel, debugger, running, thread)
+    copy = {"srcVariableName": "n", "dstVariableName": "copied", "srcFrameId": frame}
+    look = {"variablesReference": reference}
+    for command, arguments in (("copyToGlobals", copy), ("variables", look)):
+        response = debugger.ask(command, **arguments)
+        assert not response["success"], response
+        assert response["message"]
+    assert kernel.execute("'copied' in globals()").result == "False"
+
+
 def test_raised(kernel: Wire, debugger: JupyterDap, where: str | None) -> None:
     debugger.do("setExceptionBreakpoints", filters=["raised"])
     code = "def look(d):\n    return d['b']\ntry:\n    look({})\nexcept KeyError:\n    pass\n'end'"
@@ -341,3 +409,83 @@ def test_step_past_the_end_of_a_cell(
     assert kernel.wait(running)[0].result == "{'a': 1}"
     assert kernel.execute("1 + 1", subshell=where).result == "2"
     assert not debugger.events("stopped")
+
+
+def test_pause_of_what_is_about_to_go_on(
+    kernel: Wire, debugger: JupyterDap, where: str | None
+) -> None:
+    """A stop is over for clients a little before its thread has left the debugger."""
+    console = kernel.create("console")
+    hold = (
+        "import threading\n"
+        "from ipyext_patches.targets import debugger as target\n"
+        "held, let, fail_queued = threading.Event(), threading.Event(), target.fail_queued\n"
+        "def hold(*given):\n"
+        "    target.fail_queued = fail_queued\n"
+        "    held.set(); let.wait(20)\n"
+        "    fail_queued(*given)\n"
+        "target.fail_queued = hold"
+    )
+    running = kernel.begin("def run():\n    while True: pass\nrun()", subshell=where)
+    thread = debugger.names()["main" if where is None else "subshell worker"]
+    debugger.do("pause", threadId=thread)
+    debugger.wait_event("stopped")
+    assert kernel.execute(hold, subshell=console).status == "ok"
+    debugger.forget()
+    debugger.do("continue", threadId=thread)
+    debugger.wait_event("continued")
+    assert kernel.execute("held.wait(20)", subshell=console).result == "True"
+    debugger.do("pause", threadId=thread)
+    assert kernel.execute("let.set()", subshell=console).status == "ok"
+    stopped = debugger.wait_event("stopped")["body"]
+    assert (stopped["threadId"], stopped["reason"]) == (thread, "pause")
+    assert debugger.frames(thread)[0]["name"] == "run"
+    debugger.forget()
+    debugger.do("continue", threadId=thread)
+    debugger.wait_event("continued")
+    kernel.control("interrupt_request", {"subshell_id": where} if where else {})
+    assert kernel.wait(running)[0].content["ename"] == "KeyboardInterrupt"
+    assert debugger.events("stopped") == []
+
+
+@pytest.mark.parametrize("when", ["before it is compiled", "while it is compiled"])
+def test_pause_of_a_cell_that_begins(
+    kernel: Wire, debugger: JupyterDap, where: str | None, when: str
+) -> None:
+    """It is busy, but nothing of its own code has run."""
+    console = kernel.create("console")
+    hold = {
+        "before it is compiled": (
+            "def hold(info):\n"
+            "    if threading.current_thread() is not mine: return\n"
+            "    begun.set(); let.wait(20)\n"
+            "    get_ipython().events.unregister('pre_run_cell', hold)\n"
+            "get_ipython().events.register('pre_run_cell', hold)"
+        ),
+        "while it is compiled": (
+            "import ast\n"
+            "class Hold(ast.NodeTransformer):\n"
+            "    def visit(self, node):\n"
+            "        if threading.current_thread() is mine:\n"
+            "            get_ipython().ast_transformers.remove(self)\n"
+            "            begun.set(); let.wait(20)\n"
+            "        return node\n"
+            "get_ipython().ast_transformers.append(Hold())"
+        ),
+    }[when]
+    events = (
+        "import threading; mine = threading.current_thread()\n"
+        "begun, let = threading.Event(), threading.Event()\n"
+    )
+    library = f"exec(compile({hold!r}, '<frozen hold>', 'exec'))"  # no code of a person's
+    assert kernel.execute(events + library, subshell=where).status == "ok"
+    running = kernel.send_execute("a = 1\nb = 2\nb", subshell=where)
+    assert kernel.execute("begun.wait(20)", subshell=console).result == "True"
+    thread = debugger.names()["main" if where is None else "subshell worker"]
+    debugger.do("pause", threadId=thread)
+    assert kernel.execute("let.set()", subshell=console).status == "ok"
+    stopped = debugger.wait_event("stopped")["body"]
+    assert (stopped["threadId"], stopped["reason"]) == (thread, "pause")
+    assert debugger.frames(thread)[0]["line"] == 1
+    finish(kernel, debugger, running, thread)
+    assert kernel.execute("1 + 1", subshell=where).result == "2"

@@ -8,7 +8,7 @@ from tests.dap import JupyterDap
 from tests.wire import Wire
 
 
-@pytest.mark.parametrize("on", ["stop", "condition", "sleeping condition", "log message"])
+@pytest.mark.parametrize("on", ["stop", "pause", "condition", "sleeping condition", "log message"])
 def test_code_that_goes_on_after_an_interrupt_is_debugged(
     kernel: Wire, debugger: JupyterDap, where: str | None, on: str
 ) -> None:
@@ -23,8 +23,12 @@ def test_code_that_goes_on_after_an_interrupt_is_debugged(
         "    file.read()\n"
         "n = 2\n"
     )
+    if on == "pause":  # of a loop without lines
+        code = code.replace("1:\n        n += 0\n", "1: pass\n    pass\n")
+        code = code.replace("threading.Lock()", "print('begun', flush=True)")
     extra = {
         "stop": {},
+        "pause": {"condition": "False"},
         "condition": {"condition": "nap()"},
         "sleeping condition": {"condition": "nap(100)"},  # its interrupt ends a wait
         "log message": {"logMessage": "{nap()}"},
@@ -42,7 +46,11 @@ def test_code_that_goes_on_after_an_interrupt_is_debugged(
     debugger.set_breakpoints(path, {"line": 4, **extra[on]}, 9)
     debugger.forget()
     running = kernel.send_execute(code, subshell=where)
-    if on == "stop":
+    if on == "pause":
+        kernel.wait_for_text(running, "begun")
+        names = debugger.names()
+        debugger.do("pause", threadId=names["main"] if where is None else names["subshell worker"])
+    if on in ("stop", "pause"):
         debugger.wait_event("stopped")
     else:
         kernel.wait_for_text(running, "begun")
@@ -50,7 +58,7 @@ def test_code_that_goes_on_after_an_interrupt_is_debugged(
     # It waits in line 7 now, until somebody writes.
     other = kernel.create()
     assert kernel.execute("with open(path, 'w') as file: pass", subshell=other).status == "ok"
-    stop = debugger.wait_event("stopped", 2 if on == "stop" else 1)
+    stop = debugger.wait_event("stopped", 2 if on in ("stop", "pause") else 1)
     thread = stop["body"]["threadId"]
     assert debugger.frames(thread)[0]["line"] == 9
     debugger.do("continue", threadId=thread)

@@ -175,3 +175,33 @@ def test_what_an_expression_prints_is_told_to_who_asked(
     code.begin("evaluate", expression="print(1)", frameId=3, context="repl")
     world.do(world.core.printed, world.debugpy.waiting[-1]["seq"], "1\n", "stdout")
     assert len(code.events("output")) == 1
+
+
+@pytest.mark.parametrize("command", ["continue", "next", "stepIn", "stepOut"])
+def test_a_stop_that_is_told_to_go_on(world: World, lab: Client, command: str) -> None:
+    world.stop(5)
+    assert not world.core.goes_on(5)
+    lab.begin(command, threadId=5)
+    assert world.core.goes_on(5)
+    assert not world.core.goes_on(6)
+    world.debugpy.answer(command)
+    assert world.core.goes_on(5)
+    world.debugpy.event("continued", threadId=5)
+    assert not world.core.goes_on(5)
+
+
+@pytest.mark.parametrize("command", ["continue", "next"])
+def test_a_stop_that_stays(world: World, lab: Client, command: str) -> None:
+    world.stop(5)
+    lab.begin(command, threadId=5)
+    world.debugpy.answer(command, why="it cannot")
+    assert not world.core.goes_on(5)
+
+
+def test_every_stop_goes_on_with_one(world: World, lab: Client) -> None:
+    world.do(world.core.configure, True)
+    world.stop(5)
+    lab.begin("continue", threadId=5)
+    assert world.core.goes_on(7)
+    world.debugpy.event("continued", threadId=5)
+    assert not world.core.goes_on(7)

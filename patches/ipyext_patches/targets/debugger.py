@@ -20,9 +20,9 @@ from ipyext_patches.errors import DebuggerInUseError
 from ipyext_patches.ledger import Change, Ledger, SetAttribute, Wrap
 from ipyext_patches.ports import Hooks
 from ipyext_patches.spec import Patch, function
+from ipyext_patches.targets import instructions, pauses
 from ipyext_patches.targets.explorer import Explorer
 from ipyext_patches.targets.forks import take_off, when_forked
-from ipyext_patches.targets.instructions import stop_at_next
 from ipyext_patches.targets.kernel_threads import marked
 from ipyext_patches.targets.one_line import begin_line, breakpoint_at, loops_on_one_line
 from ipyext_patches.targets.pydevd_state import (
@@ -39,7 +39,6 @@ from ipyext_patches.targets.tracing import (
     MONITORED,
     NoThreads,
     clear_monitoring,
-    expect_stop,
     stay_traced,
     unmonitored,
     untrace,
@@ -48,7 +47,6 @@ from ipyext_patches.targets.unanswered import answer_failures, fail_queued
 from ipyext_patches.targets.visible import (
     in_a_cell,
     in_interactive_window,
-    internal_paths,
     used_by_the_kernel,
 )
 
@@ -92,6 +90,8 @@ HELPER = Patch(
     upstream="pydevd_tracing.py set_trace_to_threads",
 )
 
+# The files whose functions Python or debugpy call in place of debugpy's own.
+_CALLED = frozenset({__file__, instructions.__file__, pauses.__file__})
 _HIDING = "PYDEVD_APPLY_PATCHING_TO_HIDE_PYDEVD_THREADS"
 _QUIET = "PYDEVD_DISABLE_FILE_VALIDATION"
 
@@ -115,7 +115,7 @@ class Debugpy:
         self._ledger = Ledger()
         self._py_db: Any = None
         self._trace_hook: Any = None
-        self._armed: Any = None
+        self._pauses = pauses.Pauses(lambda: self._py_db)
         self._one_line = loops_on_one_line(self._next_round)
         self._mine = False
         self._children = True
@@ -219,7 +219,7 @@ class Debugpy:
             return
         import pydevd
 
-        self._disarm()
+        self._pauses.disarm()
         if self._one_line is not None:
             self._one_line.end()
         threads = list(threading.enumerate())
@@ -292,30 +292,28 @@ class Debugpy:
         if stock is not None:
             stock.debugpy_initialized = False
 
-    @contextlib.contextmanager
-    def _staying(self) -> Iterator[None]:
-        """What is raised within does not end the tracing."""
-        try:
-            yield
-        except BaseException:
-            self.exception_comes()
-            raise
-
     def _suspend(self, wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
         thread, frame, event = args[:3]
-        with self._staying(), self._no_later(thread):
-            self._disarm()
-            # The kernel's own work, before a cell or after it, or what a breakpoint in the library
-            # is hit by: stopped there, the kernel says nothing any more.
-            steps = event == "exception" or is_step(thread)
-            if used_by_the_kernel(frame) or (steps and not in_a_cell(frame)):
-                self.resume(thread)
-                return None
-            with self._hooks.debugger.suspended(threading.current_thread()):
-                result = wrapped(*args, **kwargs)
-                fail_queued(instance, thread_name(thread))
-                self._see_rounds(frame)
-                return result
+
+        def stop() -> bool:
+            with self._hooks.uninterrupted():
+                # The kernel's own work, before a cell or after it, or what a breakpoint in the
+                # library is hit by: stopped there, the kernel says nothing any more.
+                steps = event == "exception" or is_step(thread)
+                if used_by_the_kernel(frame) or (steps and not in_a_cell(frame)):
+                    self.resume(thread)
+                    return False
+                with self._hooks.debugger.suspended(threading.current_thread()):
+                    wrapped(*args, **kwargs)
+                    fail_queued(instance, thread_name(thread))
+                    self._see_rounds(frame)
+                    return True
+
+        try:
+            self._pauses.stop(thread, frame, stop)
+        except BaseException:
+            self._prevented(thread)
+            raise
 
     def breakpoints_set(self) -> None:
         """Breakpoints have changed: see them also in code that runs."""
@@ -337,23 +335,26 @@ class Debugpy:
             begin_line(debugger, frame)
 
     def _decide(self, wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
-        with self._staying(), self._no_later(args[0]):
-            return wrapped(*args, **kwargs)
+        try:
+            with self._hooks.uninterrupted():  # it holds locks meanwhile
+                return wrapped(*args, **kwargs)
+        except BaseException:
+            self._prevented(args[0])
+            raise
 
     def _whole(self, wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
-        with self._staying(), self._hooks.uninterrupted():
-            return wrapped(*args, **kwargs)
-
-    @contextlib.contextmanager
-    def _no_later(self, thread: threading.Thread) -> Iterator[None]:
-        """A stop that an interrupt prevents does not come later, and leaves no lock behind."""
         try:
             with self._hooks.uninterrupted():
-                yield
+                return wrapped(*args, **kwargs)
         except BaseException:
-            with self._hooks.uninterrupted():
-                self.resume(thread)
+            self.exception_comes()
             raise
+
+    def _prevented(self, thread: threading.Thread) -> None:
+        """An interrupt prevents a stop: it does not come later, and the thread stays traced."""
+        with self._hooks.uninterrupted():
+            self.resume(thread)
+        self.exception_comes()
 
     # -- threads -------------------------------------------------------------------------------
 
@@ -384,46 +385,8 @@ class Debugpy:
             debugger._thread_events[name].set()
 
     def pause(self, thread: threading.Thread) -> None:
-        """Have a thread stop in the code that people see, in any loop, as soon as it is there.
-
-        debugpy's own pause also stops in the kernel's code, and never in a loop without lines.
-        """
-        from _pydevd_bundle.pydevd_comm_constants import CMD_STEP_INTO
-        from _pydevd_bundle.pydevd_constants import PYTHON_SUSPEND, STATE_RUN
-
-        debugger, top = self._py_db, sys._current_frames().get(thread.ident or 0)
-        if debugger is None or top is None:
-            return
-        self._disarm()
-        info = debugger.set_additional_thread_info(thread)
-        info.suspend_type = PYTHON_SUSPEND
-        info.pydev_original_step_cmd = -1
-        info.pydev_step_stop = None
-        info.pydev_step_cmd = CMD_STEP_INTO
-        info.pydev_state = STATE_RUN
-        info.update_stepping_info()
-        expect_stop(debugger, thread, top)
-        hidden = tuple(internal_paths())
-        frame: FrameType | None = top
-        while frame is not None and os.path.realpath(frame.f_code.co_filename).startswith(hidden):
-            frame = frame.f_back
-        if frame is not None:
-            self._armed = stop_at_next(thread, frame, self._stop_here)
-            if info.pydev_state != STATE_RUN:  # it has stopped meanwhile; once is enough
-                self._disarm()
-
-    def _stop_here(self, thread: threading.Thread, frame: FrameType) -> None:
-        from _pydevd_bundle.pydevd_comm_constants import CMD_THREAD_SUSPEND
-
-        debugger = self._py_db
-        if debugger is not None:
-            debugger.set_suspend(thread, CMD_THREAD_SUSPEND)
-            debugger.do_wait_suspend(thread, frame, "line", None)
-
-    def _disarm(self) -> None:
-        armed, self._armed = self._armed, None
-        if armed is not None:
-            armed.end()
+        """Have a thread stop in the code that people see, in any loop, as soon as it is there."""
+        self._pauses.pause(thread)
 
     def nudge(self) -> None:
         """Have stopped threads look at once whether they may go on."""
@@ -438,7 +401,7 @@ class Debugpy:
         """
         debugger = self._py_db
         if debugger is not None and not MONITORED:
-            stay_traced(debugger, lambda: self._py_db is debugger, __file__)
+            stay_traced(debugger, lambda: self._py_db is debugger, _CALLED)
 
     def is_untrue(self, message: dict[str, Any]) -> bool:
         """Whether debugpy says that a thread is traced no more, which `exception_comes` prevents.

@@ -6,7 +6,7 @@ import contextlib
 import ctypes
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from types import FrameType
 from typing import Any
 
@@ -127,7 +127,7 @@ class _Stay:
         self._debugger.set_trace_for_frame_and_parents(threading.get_ident(), sys._getframe(1))
 
 
-def stay_traced(debugger: Any, on: Callable[[], bool], ours: str) -> None:
+def stay_traced(debugger: Any, on: Callable[[], bool], ours: Container[str]) -> None:
     """Up to Python 3.11: an exception is raised here; the calling thread stays traced.
 
     Call it before the exception leaves the frame that calls, or from where it is being made. Which
@@ -137,13 +137,13 @@ def stay_traced(debugger: Any, on: Callable[[], bool], ours: str) -> None:
     Args:
         debugger: pydevd's, as long as `on` gives true.
         on: whether this debugger is still on.
-        ours: the file whose functions debugpy calls in place of its own.
+        ours: the files whose functions Python or debugpy call in place of debugpy's own.
     """
     frame: FrameType | None = sys._getframe(1)
     called = False
     while frame is not None:
         name = frame.f_code.co_filename
-        debuggers = name == ours or _is_pydevd(name)
+        debuggers = name in ours or _is_pydevd(name)
         if called and not debuggers:
             frame.f_trace = _Stay(debugger, frame.f_trace, on)
         called = debuggers

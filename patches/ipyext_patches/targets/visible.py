@@ -98,6 +98,15 @@ def in_a_cell(frame: FrameType | None) -> bool:
     return not kernels
 
 
+def runs_a_cell(frame: FrameType | None) -> bool:
+    """Whether IPython is in the middle of a cell here: before its code, after it, or in it."""
+    while frame is not None:
+        if frame.f_code.co_name == "run_cell_async" and _package(frame) == "IPython":
+            return True
+        frame = frame.f_back
+    return False
+
+
 def _is_internal(frame: FrameType) -> bool:
     return _package(frame) in _INTERNAL
 

@@ -72,6 +72,23 @@ def test_pdb_magic(kernel: Wire, where: str | None) -> None:
     assert kernel.execute("1 / 0", subshell=where).content["ename"] == "ZeroDivisionError"
 
 
+def test_prompts_while_the_debugger_is_on(
+    kernel: Wire, debugger: JupyterDap, where: str | None
+) -> None:
+    """Those of pdb still ask in the notebook, and the debugger stops in the cells after them."""
+    test_set_trace(kernel, where)
+    test_debug_magic(kernel, where)
+    test_pdb_magic(kernel, where)
+    assert debugger.events("stopped") == []
+    code = "a = 1\nb = 2\nb"
+    debugger.set_breakpoints(debugger.cell(code), 2)
+    running = kernel.send_execute(code, subshell=where)
+    thread = debugger.wait_event("stopped")["body"]["threadId"]
+    assert debugger.frames(thread)[0]["line"] == 2
+    debugger.do("continue", threadId=thread)
+    assert kernel.wait(running)[0].result == "2"
+
+
 def test_another_hook_is_left_alone(stock: Wire) -> None:
     stock.execute("import sys\ndef mine(*a): print('mine')\nsys.breakpointhook = mine")
     stock.execute("%load_ext ipyext")

@@ -192,3 +192,45 @@ def test_a_kernel_manager_restarts_and_interrupts() -> None:
         client.stop_channels()
         manager.shutdown_kernel()
         manager.cleanup_resources()
+
+
+def test_a_kernel_manager_restarts_what_is_stopped() -> None:
+    """It ends by itself, and the new kernel is debugged as any."""
+    manager = KernelManager(kernel_name=KERNEL)
+    manager.shutdown_wait_time = 600.0  # it kills nothing
+    manager.start_kernel()
+    client = manager.client()
+
+    def control(command: str, **arguments: Any) -> dict[str, Any]:
+        request = {"type": "request", "seq": 1, "command": command, "arguments": arguments}
+        sent = client.session.msg("debug_request", request)
+        client.control_channel.send(sent)
+        reply = client.get_control_msg(timeout=TIMEOUT)
+        assert reply["parent_header"]["msg_id"] == sent["header"]["msg_id"]
+        found: dict[str, Any] = reply["content"]
+        assert found["success"], found
+        return found.get("body") or {}
+
+    code = "a = 1\nb = 2\nb"
+    try:
+        client.start_channels()
+        for _ in range(2):
+            client.wait_for_ready(timeout=60)
+            control("initialize", adapterID="")
+            control("attach")
+            path = control("dumpCell", code=code)["sourcePath"]
+            lines = {"source": {"path": path}, "breakpoints": [{"line": 2}]}
+            assert control("setBreakpoints", **lines)["breakpoints"][0]["verified"]
+            client.execute(code)
+            while True:
+                message = client.get_iopub_msg(timeout=TIMEOUT)
+                if message["content"].get("event") == "stopped":
+                    break
+            thread = message["content"]["body"]["threadId"]
+            (top, *_) = control("stackTrace", threadId=thread)["stackFrames"]
+            assert top["line"] == 2
+            manager.restart_kernel()
+    finally:
+        client.stop_channels()
+        manager.shutdown_kernel()
+        manager.cleanup_resources()

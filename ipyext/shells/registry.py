@@ -69,13 +69,12 @@ class Registry:
         """
         if name is not None:
             check_name(name)
-        count = len(self._children)
-        if count >= self.limit:
-            raise TooManySubshellsError(count, f"IPyExt.max_subshells is {self.limit}")
+        self._check_room()
         child = None
         try:
             child = self._new_child(shell_id or str(uuid.uuid4()), name, ephemeral)
             with self._lock:
+                self._check_room()  # another thread may have taken the last place meanwhile
                 self._check_free(name)
                 self._children[str(child.id)] = child
             child.start()
@@ -85,7 +84,7 @@ class Registry:
                 child.discard()
             if isinstance(error, (OSError, RuntimeError)):  # descriptors, threads, memory
                 why = f"the system allows no more ({error})"
-                raise TooManySubshellsError(count, why) from error
+                raise TooManySubshellsError(len(self._children), why) from error
             raise
         return child
 
@@ -132,6 +131,11 @@ class Registry:
                 self._check_free(name)
             child.name = name
         child.thread.name = f"subshell-{name}"
+
+    def _check_room(self) -> None:
+        count = len(self._children)
+        if count >= self.limit:
+            raise TooManySubshellsError(count, f"IPyExt.max_subshells is {self.limit}")
 
     def _check_free(self, name: str | None) -> None:
         if name is not None and any(child.name == name for child in self._children.values()):

@@ -184,6 +184,28 @@ def test_the_limit(registry: Registry) -> None:
     registry.create()
 
 
+def test_two_threads_want_the_last_place(children: Children) -> None:
+    """The other thread takes it after this one has looked, and before this one takes it."""
+    first: list[ChildShell] = []
+
+    def new(shell_id: str, name: str | None, ephemeral: bool) -> ChildShell:
+        made = children.new(shell_id, name, ephemeral)
+        if len(children.made) == 1:
+            thread = threading.Thread(target=lambda: first.append(registry.create()))
+            thread.start()
+            thread.join(10)
+        return made
+
+    registry = Registry(new)
+    registry.limit = 1
+    with pytest.raises(TooManySubshellsError, match="there are 1"):
+        registry.create()
+    assert registry.all() == first
+    refused, taken = children.made
+    assert refused._loop.is_closed()
+    assert [taken] == first
+
+
 def test_named_makes_it_once(registry: Registry) -> None:
     assert registry.named("worker") is registry.named("worker")
     assert len(registry.all()) == 1

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import stat
+import statistics
 import time
 
 import psutil
@@ -104,11 +106,15 @@ def test_shells_are_not_kept_alive(kernel: Wire, probe: psutil.Process) -> None:
 
 
 def test_memory_is_given_back(kernel: Wire, probe: psutil.Process) -> None:
-    empty(kernel, fill(kernel))
-    before = probe.memory_info().rss
-    for _ in range(4):
+    """What is left of a deleted child is its output, which is kept: 3 to 5 kB."""
+    sizes = []
+    for _ in range(8):
         empty(kernel, fill(kernel))
-    assert probe.memory_info().rss - before < 4 * MANY * 60_000
+        kernel.execute("import gc; _ = gc.collect()")
+        sizes.append(probe.memory_info().rss)
+    grown = [later - earlier for earlier, later in itertools.pairwise(sizes)]
+    # In a round the allocator may take more from the system; a leak is there in every one.
+    assert statistics.median(grown) < MANY * 15_000, grown
 
 
 def test_no_listening_sockets_of_ours(stock: Wire, process: KernelProcess) -> None:

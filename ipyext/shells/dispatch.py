@@ -7,6 +7,7 @@ import logging
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 from ipyext.host import KernelHost
@@ -159,11 +160,11 @@ class Dispatcher:
             )
             return
         request.message["content"] = contents.complete(request.type, request.content)
-        lock = self._completer if request.type in _COMPLETER else None
-        if lock is not None:
-            lock.acquire()
+        # `with`: an interrupt that arrives as the lock is got gives it back again.
+        alone: Any = self._completer if request.type in _COMPLETER else nullcontext()
         try:
-            await self._call(handler, request)
+            with alone:
+                await self._call(handler, request)
         except Exception as error:
             # A handler that goes on after its child was deleted meets a stock kernel that knows
             # no such subshell; its request was answered.
@@ -174,9 +175,6 @@ class Dispatcher:
         except KeyboardInterrupt as error:
             log.error("Interrupted while handling %s", request.type)
             request.fail(type(error).__name__, "interrupted")
-        finally:
-            if lock is not None:
-                lock.release()
 
     async def _call(self, handler: Any, request: Request) -> None:
         tries = _COMM_INFO_TRIES if request.type == "comm_info_request" else 1

@@ -223,3 +223,72 @@ def test_a_new_child_while_hidden_names_come_and_go(kernel: Wire) -> None:
     assert kernel.execute("len(looks) > before").result == "True"
     kernel.execute("for name in [n for n in list(hidden) if '_passing_' in n]: del hidden[name]")
     kernel.execute("del hidden['_changing']")
+
+
+def test_an_interrupt_of_a_completion_that_waits_for_another(kernel: Wire, child: str) -> None:
+    """One at a time completes; who is interrupted while it waits for that holds up nobody."""
+    kernel.execute(
+        """
+class Slow:
+    def __dir__(self):
+        print('looking', flush=True)
+        go.wait(30)
+        return ['steady']
+slow = Slow()
+%config IPCompleter.use_jedi = False
+"""
+    )
+    first, second = child, kernel.create()
+    looking = kernel.send("complete_request", {"code": "slow.", "cursor_pos": 5}, subshell=first)
+    kernel.wait_for_text(looking, "looking")
+    content = {"code": "thread", "cursor_pos": 6}
+    waiting = kernel.send("complete_request", content, subshell=second)
+    kernel.until(lambda: kernel.answers[waiting].states == ["busy"], what="the second completion")
+    kernel.control("interrupt_request", {"subshell_id": second})
+    kernel.execute("go.set()")
+    statuses = [answer.status for answer in kernel.wait(looking, waiting)]
+    assert statuses == ["ok", "error"]
+    for shell in (None, first, second):
+        reply = kernel.request("complete_request", content, subshell=shell)
+        assert "threading" in reply.content["matches"]
+    kernel.execute("%config IPCompleter.use_jedi = True")
+
+
+# Jedi is not thread-safe. Two calls of it at once would meet while each takes its time.
+JEDI_ALONE = """
+import jedi
+inside, met, names = [], [], set()
+complete = jedi.Interpreter.complete
+def watched(*args, **kwargs):
+    met.extend(inside)
+    inside.append(threading.current_thread().name)
+    names.add(inside[-1])
+    time.sleep(0.002)
+    try:
+        return complete(*args, **kwargs)
+    finally:
+        inside.pop()
+jedi.Interpreter.complete = watched
+"""
+
+
+@pytest.mark.parametrize("main", ["idle", "busy"])
+def test_one_call_of_jedi_at_a_time(kernel: Wire, child: str, main: str) -> None:
+    assert kernel.execute(JEDI_ALONE).status == "ok"
+    children = [child, kernel.create(), kernel.create()]
+    busy = kernel.begin("go.wait(60)") if main == "busy" else None
+    content = {"code": "threading.Ev", "cursor_pos": 12}
+    sent = [
+        kernel.send("complete_request", content, subshell=where)
+        for _ in range(15)
+        for where in (None, *children)
+    ]
+    sent += [kernel.send("complete_request", content, channel="control") for _ in range(15)]
+    for answer in kernel.wait(*sent):
+        assert "Event" in {match.rpartition(".")[2] for match in answer.content["matches"]}
+    kernel.execute("go.set(); jedi.Interpreter.complete = complete", subshell=child)
+    if busy is not None:
+        kernel.wait(busy)
+    assert kernel.execute("met").result == "[]"
+    threads = 4 if busy else 5  # those of the children, that of the service, and main's
+    assert kernel.execute("len(names)").result == str(threads)

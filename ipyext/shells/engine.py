@@ -66,6 +66,8 @@ class Engine:
         self.published = self.outputs.journal.record
         self._dispatcher = Dispatcher(host, self.contexts, self.outputs.expect)
         self.main_gate = self._dispatcher.main_gate
+        # By number of the thread: deleted children whose code runs on are in no other table.
+        self._gates: dict[int | None, Gate | MainGate] = {self.parent.thread_id: self.main_gate}
         self.interrupts = Interrupts(
             self.parent,
             self.main_gate,
@@ -187,10 +189,7 @@ class Engine:
     def uninterrupted(self) -> AbstractContextManager[None]:
         # By number: in a thread that is just being started there is no Thread for it yet, and
         # `current_thread` would make a dummy one, for good.
-        here = threading.get_ident()
-        shells: list[Shell] = [self.parent, *self._children()]
-        shell = next((found for found in shells if found.thread_id == here), None)
-        gate = self._gate_of(shell)
+        gate = self._gates.get(threading.get_ident())
         return nullcontext() if gate is None else gate.held()
 
     def shutting_down(self) -> bool:
@@ -370,6 +369,7 @@ class Engine:
 
     def _ended(self, child: ChildShell) -> None:
         # An ephemeral child ends by itself; whoever queued something meanwhile gets an answer.
+        self._gates.pop(child.thread_id, None)
         self.registry.remove(child)
         self.registry.bury(child)
         child.storage.clear()  # jobs, and threads that it started, may still know the child
@@ -383,6 +383,7 @@ class Engine:
         return [*self.registry.all(), *([] if comms is None else [comms])]
 
     async def _work(self, child: ChildShell, item: Any) -> None:
+        self._gates[child.thread_id] = child.gate
         request = _request_of(item)
         if request is not None and self.helpers.get("service") is not child:
             self._last = weakref.ref(request)

@@ -153,6 +153,7 @@ class Host:
             debugpy_api,
             figures,
             history,
+            import_locks,
             ipython,
             kernel,
             messages,
@@ -176,6 +177,7 @@ class Host:
         yield from output.changes(ledger, hooks, stock.iopub_thread, self._ending)
         yield from python.thread_changes(ledger, hooks)
         yield from python.blocking_changes(ledger, hooks)
+        yield from import_locks.changes(ledger, hooks)
         yield python.interval_change()
         yield python.thread_shutdown_change(hooks)
         yield from python.input_changes(ledger, hooks, stock)

@@ -18,6 +18,7 @@ if "ipyext" in ip.extension_manager.loaded:
     ip.extension_manager.unload_extension("ipyext")
 ip.config.pop("IPyExt", None)  # %config keeps settings for the next load
 ip.reset(new_session=True)
+get_ipython().user_module.__spec__ = None  # as in a fresh kernel: multiprocessing asks for it
 sorted(t.name for t in {THREADS} if t.is_alive())
 """
 

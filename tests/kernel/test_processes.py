@@ -10,10 +10,10 @@ from tests.wire import Answer, Wire
 SHELLS = ["main", "child"]
 POOL = """
 import functools, multiprocessing
-with multiprocessing.get_context('spawn').Pool(2) as pool:
-    found = pool.map(abs, range(-20, 0))
-    pool.map(functools.partial(print, flush=True), ['from WHO'] * 4)
-sum(found)
+with multiprocessing.get_context('spawn').Pool(2) as pool_WHO:
+    found_WHO = pool_WHO.map(abs, range(-20, 0))
+    pool_WHO.map(functools.partial(print, flush=True), ['from WHO'] * 4)
+sum(found_WHO)
 """
 HELD = """
 import multiprocessing
@@ -35,7 +35,6 @@ def said(kernel: Wire, *answers: Answer, times: int, text: str) -> None:
 def test_a_pool_in_one_shell(kernel: Wire, child: str, where: str) -> None:
     subshell = child if where == "child" else None
     answer = kernel.execute(POOL.replace("WHO", where), subshell=subshell)
-    assert answer.status == "ok", (answer.content, answer.text(), answer.text("stderr"))
     assert answer.result == "210"
     if LANE > 5:  # ipykernel 5 does not read the process's descriptors
         said(kernel, answer, times=4, text=f"from {where}")

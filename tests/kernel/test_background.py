@@ -145,6 +145,47 @@ def test_to_thread_keeps_the_cell(kernel: Wire, child: str) -> None:
     assert (first.text(), main.text()) == ("zero\n", "main\n")
 
 
+LATER = """
+def work():
+    go.wait()
+    print('thread', flush=True)
+    print('error', file=sys.stderr, flush=True)
+    display({'text/plain': 'shown'}, raw=True)
+    done.set()
+thread = threading.Thread(target=work)
+thread.start()
+"""
+
+
+@pytest.mark.parametrize("cell", ["ended", "running"])
+def test_a_thread_that_goes_on_after_its_child_was_deleted(
+    kernel: Wire, child: str, process: KernelProcess, cell: str
+) -> None:
+    """It prints under its cell if that had ended, else nowhere; and under nobody else's."""
+    logged = len(process.log.read_text())
+    if cell == "ended":
+        started = kernel.execute(LATER, subshell=child)
+        running = kernel.begin("go.wait()", subshell=child)
+    else:
+        running = kernel.begin(f"{LATER}print('started')\ngo.wait()", subshell=child)
+        kernel.wait_for_text(running, "started")
+        started = kernel.answers[running]
+    kernel.delete(child)
+    kernel.wait(running)
+    named = kernel.execute("print('other')", subshell=kernel.create())
+    main = kernel.execute("go.set()\ndone.wait(30)\nthread.join()\nprint('main')")
+    kernel.execute("sys.stdout.flush()")
+    if cell == "ended":
+        kernel.until(lambda: started.shown, what="what the thread displays")
+        assert (started.text(), started.text("stderr")) == ("thread\n", "error\n")
+        assert started.shown == ["shown"]
+    else:
+        assert (started.text(), started.text("stderr")) == ("begun\nstarted\n", "")
+        assert started.shown == []
+    assert (named.text(), main.text()) == ("other\n", "main\n")
+    assert "Traceback" not in process.log.read_text()[logged:]
+
+
 def test_executors(kernel: Wire, child: str) -> None:
     cell = (
         "from concurrent.futures import ThreadPoolExecutor\npool_WHO = ThreadPoolExecutor(2)\n"

@@ -1,0 +1,80 @@
+"""Handlers of signals that people set themselves: what they raise is main's cell's."""
+
+from __future__ import annotations
+
+import signal
+
+import pytest
+
+from tests.wire import TIMEOUT, KernelProcess, Wire
+
+HANDLER = """
+import signal
+class Rang(Exception): pass
+def ring(number, frame): raise Rang(signal.Signals(number).name)
+former = {number: signal.signal(number, ring) for number in (signal.SIGUSR1, signal.SIGALRM)}
+"""
+PUT_BACK = "for number, handler in former.items(): signal.signal(number, handler)"
+IN_MAIN = {
+    "looping": "while True: pass",
+    "in a function": "def spin():\n    while True: pass\nspin()",
+    "sleeping": "time.sleep(600)",
+    "waiting": "threading.Event().wait(600)",
+}
+
+
+@pytest.mark.parametrize("doing", IN_MAIN)
+def test_what_a_handler_raises_ends_the_cell_of_main_and_no_other(
+    kernel: Wire, child: str, process: KernelProcess, doing: str
+) -> None:
+    kernel.execute(HANDLER)
+    bystanders = [
+        kernel.begin(f"{code}\n'unharmed'", subshell=kernel.create())
+        for code in (
+            "go.wait()",
+            "while not go.is_set(): pass",
+            "while not go.is_set(): time.sleep(0.02)",
+            "while not go.is_set(): await asyncio.sleep(0.01)",
+        )
+    ]
+    main = kernel.begin(IN_MAIN[doing])
+    process.signal(signal.SIGUSR1)
+    (answer,) = kernel.wait(main)
+    assert (answer.content["ename"], answer.content["evalue"]) == ("Rang", "SIGUSR1")
+    assert [error["ename"] for error in answer.of("error")] == ["Rang"]
+    kernel.execute("go.set()")
+    assert [answer.result for answer in kernel.wait(*bystanders)] == ["'unharmed'"] * 4
+    kernel.execute(PUT_BACK)
+
+
+def test_an_alarm_as_a_time_limit(kernel: Wire, child: str) -> None:
+    kernel.execute(HANDLER)
+    running = kernel.begin("while not go.is_set(): pass\n'unharmed'", subshell=child)
+    for _ in range(5):
+        answer = kernel.execute(
+            "signal.setitimer(signal.ITIMER_REAL, 0.05)\n"
+            "try:\n    while True: time.sleep(0)\nexcept Rang as error:\n    print('too long:', error)"
+        )
+        assert (answer.status, answer.text()) == ("ok", "too long: SIGALRM\n")
+    kernel.execute("go.set()")
+    assert kernel.wait(running)[0].result == "'unharmed'"
+    kernel.execute(PUT_BACK)
+
+
+@pytest.mark.parametrize("doing", ["idle", "awaiting"])
+def test_a_handler_that_raises_outside_of_code_ends_the_process(
+    kernel: Wire, child: str, process: KernelProcess, doing: str
+) -> None:
+    """As in the stock kernel: there is nothing of main's that it could end."""
+    kernel.execute(HANDLER)
+    running = kernel.begin("while True: pass", subshell=child)
+    kernel.expect_reply[running] = False
+    if doing == "awaiting":
+        main = kernel.begin(
+            "asyncio.get_running_loop().call_soon(print, 'awaits')\nawait asyncio.sleep(600)"
+        )
+        kernel.expect_reply[main] = False
+        kernel.wait_for_text(main, "awaits")
+    process.signal(signal.SIGUSR1)
+    assert process.gone_within(TIMEOUT)
+    assert process.process.returncode == 1

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.kernel.comms import COMMS, new
+import pytest
+
+from tests.kernel.comms import COMMS, MAIN, new
 from tests.wire import Wire
 
 
@@ -98,3 +100,37 @@ def test_a_comm_for_a_target_that_nobody_knows(kernel: Wire, comms: str) -> None
     assert "lost" not in kernel.request("comm_info_request").content["comms"]
     kernel.execute("go.set()", subshell=comms)
     assert kernel.wait(running)[0].status == "ok"
+
+
+ECHO = """
+def echo(message):
+    print(threading.current_thread().name)
+    received = message['buffers']
+    comm.send({'sizes': [len(b) for b in received]}, buffers=[bytes(b)[::-1] for b in received])
+comm = create_comm(target_name='binary', data={}, buffers=[b'\\0first', bytearray(2)])
+comm.on_msg(echo)
+print(comm.comm_id)
+"""
+BUFFERS = [b"", b"\x00\xff\x80", bytes(range(256)) * 5000]
+
+
+@pytest.mark.parametrize("made_in", ["main", "child"])
+@pytest.mark.parametrize("runs_in", ["main", "comms", "child"])
+def test_binary_buffers(kernel: Wire, comms: str, made_in: str, runs_in: str) -> None:
+    """Both ways, whatever thread the callback runs in."""
+    kernel.execute(f"%config IPyExt.comms = '{'header' if runs_in == 'child' else 'auto'}'")
+    made = kernel.execute(ECHO, subshell=comms if made_in == "child" else None)
+    (opened,) = [m for m in made.iopub if m["msg_type"] == "comm_open"]
+    assert [bytes(buffer) for buffer in opened["buffers"]] == [b"\0first", b"\0\0"]
+    busy = None if runs_in == "main" else kernel.begin("go.wait(30)")
+    content = {"comm_id": made.text().strip(), "data": {}}
+    told = kernel.send("comm_msg", content, subshell=comms, buffers=BUFFERS)
+    (answer,) = kernel.wait(told)
+    thread = {"main": MAIN, "comms": COMMS, "child": f"subshell-{comms}"}[runs_in]
+    assert answer.text() == f"{thread}\n"
+    (echo,) = [m for m in answer.iopub if m["msg_type"] == "comm_msg"]
+    assert echo["content"]["data"] == {"sizes": [len(buffer) for buffer in BUFFERS]}
+    assert [bytes(buffer) for buffer in echo["buffers"]] == [buffer[::-1] for buffer in BUFFERS]
+    if busy is not None:
+        kernel.execute("go.set()", subshell=comms)
+        kernel.wait(busy)

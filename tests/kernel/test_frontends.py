@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import jupyter_kernel_test
 import nbclient
 import nbformat
+import psutil
 import pytest
 from jupyter_client.manager import KernelManager
 from jupyter_kernel_test.msgspec_v5 import validate_message
@@ -230,6 +232,44 @@ def test_a_kernel_manager_restarts_what_is_stopped() -> None:
             (top, *_) = control("stackTrace", threadId=thread)["stackFrames"]
             assert top["line"] == 2
             manager.restart_kernel()
+    finally:
+        client.stop_channels()
+        manager.shutdown_kernel()
+        manager.cleanup_resources()
+
+
+def test_a_kernel_manager_restarts_while_children_loop(tmp_path: Path) -> None:
+    """As fast as without them, and the old process ends by itself: what it has to do it does."""
+    manager = KernelManager(kernel_name=KERNEL)
+    manager.start_kernel()
+    client = manager.client()
+    left = tmp_path / "left"
+    try:
+        client.start_channels()
+        client.wait_for_ready(timeout=60)
+
+        def run(code: str) -> dict[str, Any]:
+            reply = client.execute_interactive(code, timeout=TIMEOUT, output_hook=shown.append)
+            assert reply["content"]["status"] == "ok", shown
+            return dict(reply["content"])
+
+        shown: list[Any] = []
+        run(f"import atexit, os, pathlib\natexit.register(pathlib.Path({str(left)!r}).touch)")
+        run("import threading\nbegun = threading.Barrier(4, timeout=30)")
+        for name in "abc":
+            run(f"%%subshell {name} --detach\nbegun.wait()\nwhile True: pass")
+        run("place = begun.wait()")
+        shown.clear()
+        run("print(os.getpid())")
+        (pid,) = [int(m["content"]["text"]) for m in shown if m["msg_type"] == "stream"]
+        since = time.monotonic()
+        manager.restart_kernel()
+        took = time.monotonic() - since
+        assert not psutil.pid_exists(pid)
+        assert left.exists(), "it was killed"
+        assert took < 2.0
+        client.wait_for_ready(timeout=60)
+        run("%subshell create")
     finally:
         client.stop_channels()
         manager.shutdown_kernel()

@@ -239,3 +239,30 @@ def test_pdb_in_a_child(kernel: Wire, child: str) -> None:
     for command in ("value = 7", "c"):
         kernel.answer_input(kernel.wait_for_input()[0], command)
     assert kernel.wait(running)[0].result == "7"
+
+
+@pytest.mark.fault
+@pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
+def test_secrets_and_inputs_of_two_clients_answered_in_any_order(
+    kernel: Wire, child: str, process: KernelProcess, order: tuple[int, ...]
+) -> None:
+    other = process.client()
+    asked = [(kernel, None, "input"), (other, child, "getpass"), (kernel, kernel.create(), "input")]
+    kernel.execute("from getpass import getpass")
+    asking, questions = [], []
+    for client, shell, function in asked:
+        cell = f"print('told', {function}('{function}? '))"
+        asking.append(client.send_execute(cell, subshell=shell, allow_stdin=True))
+        questions += client.wait_for_input()
+        assert questions[-1]["content"] == {
+            "prompt": f"{function}? ",
+            "password": function == "getpass",
+        }
+        assert questions[-1]["parent_header"]["msg_id"] == asking[-1]
+    for which in order:
+        client = asked[which][0]
+        client.answer_input(questions[which], f"answer {which}")
+        (answer,) = client.wait(asking[which])
+        assert answer.text() == f"told answer {which}\n"
+    assert (kernel.inputs, other.inputs) == ([], [])
+    other.check()

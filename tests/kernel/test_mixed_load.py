@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import time
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from tests.wire import Answer, Wire
+from tests.wire import Answer, KernelProcess, Wire
 
 SECONDS = float(os.environ.get("IPYEXT_LOAD_SECONDS", "8"))
 SEED = 20261120
@@ -23,91 +24,78 @@ IN_FLIGHT = 24  # per shell
 Check = Callable[[Answer], None]
 
 
-def result(tag: str) -> tuple[str, Check]:
-    def check(answer: Answer) -> None:
-        assert answer.status == "ok", answer.content
-        assert answer.result == repr(tag)
-        assert answer.text() == ""
+def shows(
+    answer: Answer,
+    *,
+    text: str = "",
+    errors: str = "",
+    result: str | None = None,
+    displayed: tuple[str, ...] = (),
+    raised: tuple[str, str] | None = None,
+    opened: tuple[str, ...] = (),
+) -> None:
+    """Assert that this is all that there is under the cell."""
+    assert answer.status == ("ok" if raised is None else "error"), answer.content
+    assert (answer.text(), answer.text("stderr")) == (text, errors)
+    assert answer.result == result
+    assert answer.shown == [*displayed]
+    found = [(error["ename"], error["evalue"]) for error in answer.of("error")]
+    assert found == ([] if raised is None else [raised])
+    assert [content["target_name"] for content in answer.of("comm_open")] == [*opened]
 
-    return f"{tag!r}", check
+
+def result(tag: str) -> tuple[str, Check]:
+    return f"{tag!r}", lambda answer: shows(answer, result=repr(tag))
 
 
 def prints(tag: str) -> tuple[str, Check]:
-    def check(answer: Answer) -> None:
-        assert answer.status == "ok", answer.content
-        assert answer.text() == f"{tag} 0\n{tag} 1\n{tag} 2\n"
-        assert answer.text("stderr") == f"{tag}!\n"
-        assert answer.result is None
-
-    return (
-        f"for i in range(3): print({tag!r}, i)\nprint({tag + '!'!r}, file=sys.stderr)",
-        check,
-    )
+    code = f"for i in range(3): print({tag!r}, i)\nprint({tag + '!'!r}, file=sys.stderr)"
+    text = f"{tag} 0\n{tag} 1\n{tag} 2\n"
+    return code, lambda answer: shows(answer, text=text, errors=f"{tag}!\n")
 
 
 def fails(tag: str) -> tuple[str, Check]:
     def check(answer: Answer) -> None:
-        assert answer.status == "error"
+        shows(answer, raised=("ValueError", tag))
         assert (answer.content["ename"], answer.content["evalue"]) == ("ValueError", tag)
         (error,) = answer.of("error")
-        assert (error["ename"], error["evalue"]) == ("ValueError", tag)
-        assert tag in "".join(error["traceback"])
+        traceback = "".join(error["traceback"])
+        assert set(re.findall(r"\bt\d+\b", traceback)) == {tag}, traceback
 
     return f"raise ValueError({tag!r})", check
 
 
 def displays(tag: str) -> tuple[str, Check]:
-    def check(answer: Answer) -> None:
-        assert answer.status == "ok", answer.content
-        assert [d["data"]["text/plain"] for d in answer.of("display_data")] == [repr(tag)]
-
-    return f"display({tag!r})", check
+    return f"display({tag!r})", lambda answer: shows(answer, displayed=(repr(tag),))
 
 
 def captures(tag: str) -> tuple[str, Check]:
-    def check(answer: Answer) -> None:
-        assert answer.status == "ok", answer.content
-        assert answer.of("display_data") == []
-        assert answer.text() == f"{tag}: {tag} in\n 1\n"
-
     code = (
         f"with capture_output() as c{tag}:\n    print({tag + ' in'!r})\n    display(1)\n"
         f"print({tag + ':'!r}, c{tag}.stdout, len(c{tag}.outputs))"
     )
-    return code, check
+    return code, lambda answer: shows(answer, text=f"{tag}: {tag} in\n 1\n")
 
 
 def comms(tag: str) -> tuple[str, Check]:
-    def check(answer: Answer) -> None:
-        assert answer.status == "ok", answer.content
-        (opened,) = answer.of("comm_open")
-        assert opened["target_name"] == tag
-
-    return f"new_comm(target_name={tag!r});", check
+    return f"new_comm(target_name={tag!r});", lambda answer: shows(answer, opened=(tag,))
 
 
 def threads(tag: str) -> tuple[str, Check]:
-    def check(answer: Answer) -> None:
-        assert answer.status == "ok", answer.content
-        assert answer.text() == f"{tag} thread\n"
-
     start = (
         f"{tag} = threading.Thread(target=print, args=({tag + ' thread'!r},))\n"
         f"{tag}.start(); {tag}.join()"
     )
-    return start, check
+    return start, lambda answer: shows(answer, text=f"{tag} thread\n")
 
 
 def awaits(tag: str) -> tuple[str, Check]:
-    def check(answer: Answer) -> None:
-        assert answer.status == "ok", answer.content
-        assert answer.text() == f"{tag} awaited\n"
-
-    return f"await asyncio.sleep(0)\nprint({tag + ' awaited'!r})", check
+    code = f"await asyncio.sleep(0)\nprint({tag + ' awaited'!r})"
+    return code, lambda answer: shows(answer, text=f"{tag} awaited\n")
 
 
 def completes(answer: Answer) -> None:
-    assert answer.status == "ok", answer.content
+    shows(answer)
     assert "threading" in answer.content["matches"]
 
 
@@ -125,12 +113,15 @@ else:
 
 
 @pytest.mark.fault
-def test_everything_under_its_own_cell(kernel: Wire) -> None:
-    kernel.execute(SETUP)
+@pytest.mark.timeout(120 + 3 * SECONDS)
+def test_everything_under_its_own_cell(kernel: Wire, process: KernelProcess) -> None:
+    logged = len(process.log.read_text())
+    assert kernel.execute(SETUP).status == "ok"
     shells: list[Any] = [None, *(kernel.create() for _ in range(3))]
     rng = random.Random(SEED)
     waiting: dict[Any, list[tuple[str, Check]]] = {shell: [] for shell in shells}
     counts: dict[Any, list[int]] = {shell: [] for shell in shells}
+    checked: list[tuple[Answer, Check]] = []
     sent = 0
     end = time.monotonic() + SECONDS
 
@@ -138,6 +129,7 @@ def test_everything_under_its_own_cell(kernel: Wire) -> None:
         msg_id, check = waiting[shell].pop(0)
         (answer,) = kernel.wait(msg_id)
         check(answer)
+        checked.append((answer, check))
         if "execution_count" in answer.content:
             counts[shell].append(answer.content["execution_count"])
 
@@ -158,6 +150,12 @@ def test_everything_under_its_own_cell(kernel: Wire) -> None:
     for shell in shells:
         while waiting[shell]:
             settle(shell)
+    kernel.execute("sys.stdout.flush(); sys.stderr.flush()")
+    for answer, check in checked:  # again: nothing has come late, from another cell
+        check(answer)
+    assert kernel.stray == []
+    log = process.log.read_text()[logged:]
+    assert "Traceback" not in log, log
     for shell in shells:
         first = counts[shell][0]
         assert counts[shell] == list(range(first, first + len(counts[shell]))), "counts of a shell"

@@ -100,10 +100,11 @@ class Gate:
     def blocked(self) -> float | None:
         """For how many seconds an interrupt has not arrived: the thread runs no Python code.
 
-        None if none is on its way.
+        Or it is at what must not be interrupted, see `held`. None if none is on its way.
         """
         asked = self.asked
-        return None if self._delivery is None or asked is None else time.monotonic() - asked
+        on_its_way = self._delivery is not None or (self._holding and self._waiting)
+        return time.monotonic() - asked if on_its_way and asked is not None else None
 
     def _new_delivery(self) -> type[BaseException]:
         """A KeyboardInterrupt that tells us when it is raised.
@@ -187,7 +188,7 @@ class Gate:
         with self._lock:
             if not self._working and not self._open:
                 return Reach.NOTHING
-            if self._delivery is None:
+            if self._delivery is None and not self._waiting:
                 self.asked = time.monotonic()
             if self._open:
                 if self.closing:

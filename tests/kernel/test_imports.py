@@ -67,7 +67,10 @@ def test_an_interrupt_of_one_that_waits_for_anothers_import(
         ready.send_execute("import slow_one; slow_one.value", subshell=where) for where in waiters
     ]
     ready.execute("waiting('acquire', 3)")
-    ready.control("interrupt_request", {"subshell_id": waiters[which]})
+    stop = {"subshell_id": waiters[which]}
+    assert ready.control("interrupt_request", stop) == {"status": "ok"}
+    (blocked,) = ready.control("interrupt_request", stop)["blocked"]
+    assert blocked["subshell_id"] == waiters[which]
     ready.execute("go.set()", subshell=other)
     assert ready.wait(slow)[0].result == "1"
     answers = ready.wait(*cells)

@@ -115,6 +115,20 @@ def test_no_second_interrupt_is_sent_while_one_is_on_its_way(
     assert gate.blocked is None
 
 
+def test_an_interrupt_that_is_held_back_is_on_its_way() -> None:
+    gate = Gate()
+    with gate.work():
+        gate.open()
+        with pytest.raises(KeyboardInterrupt), gate.held():
+            assert gate.blocked is None
+            assert gate.interrupt() is Reach.WAITING
+            since = gate.asked
+            assert gate.blocked is not None
+            assert gate.interrupt() is Reach.WAITING
+            assert gate.asked == since, "the age is that of the first"
+        assert gate.blocked is None
+
+
 def test_a_profiled_call_after_one_was_taken_back() -> None:
     """Where CPython's flag stays up, the next profiled call never returns (3.11)."""
     done = threading.Event()

@@ -53,7 +53,8 @@ def test_an_alarm_as_a_time_limit(kernel: Wire, child: str) -> None:
     for _ in range(5):
         answer = kernel.execute(
             "signal.setitimer(signal.ITIMER_REAL, 0.05)\n"
-            "try:\n    while True: time.sleep(0)\nexcept Rang as error:\n    print('too long:', error)"
+            "try:\n    while True: time.sleep(0)\n"
+            "except Rang as error:\n    print('too long:', error)"
         )
         assert (answer.status, answer.text()) == ("ok", "too long: SIGALRM\n")
     kernel.execute("go.set()")

@@ -44,6 +44,7 @@ class Interrupts:
         self._main_gate = main_gate
         self._children = children
         self._arriving = arriving
+        self._for_main = False  # the SIGINT that is on its way was sent here, to main
 
     def stop_button(self) -> list[Blocked]:
         """What a person means who presses it: main if main is busy, else every busy child.
@@ -63,6 +64,7 @@ class Interrupts:
         if os.getpgid(pid) == pid:
             theirs = {p.pid for child in self._children() for p in child.processes}
             _signal_group(pid, theirs)
+        self._for_main = True
         os.kill(pid, signal.SIGINT)
 
     def child(self, child: ChildShell) -> list[Blocked]:
@@ -74,14 +76,17 @@ class Interrupts:
     def on_sigint(self) -> None:
         """SIGINT came. Main thread.
 
+        One that was sent here is for main. Children may have begun their next cell since.
+
         Raises:
             KeyboardInterrupt: into the user code of main, which it interrupted.
         """
+        for_main, self._for_main = self._for_main, False
         self._arriving()
         stop = self._parent.stopped_at
         if stop is not None:
             stop.interrupt()
-        elif not self._main_gate.on_signal():
+        elif not self._main_gate.on_signal() and not for_main:
             for child in self._children():
                 if child.busy:
                     self.child(child)

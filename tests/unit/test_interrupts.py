@@ -1,0 +1,49 @@
+"""Who gets an interrupt that comes as something ends."""
+
+from __future__ import annotations
+
+import os
+import signal
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from ipyext.shells.interrupts import Interrupts
+
+
+class Child:
+    def __init__(self) -> None:
+        self.busy = False
+        self.processes: list[Any] = []
+        self.gate = SimpleNamespace(blocked=None)
+        self.interrupted = 0
+
+    def interrupt(self) -> None:
+        self.interrupted += 1
+
+
+@pytest.fixture
+def sent(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The signals that are on their way."""
+    found: list[int] = []
+    monkeypatch.setattr(os, "kill", lambda pid, number: found.append(number))
+    monkeypatch.setattr(os, "getpgid", lambda pid: 0)  # no leader: no other processes
+    return found
+
+
+def test_a_child_that_began_after_the_stop_is_spared(sent: list[int]) -> None:
+    """The stop came between two cells: SIGINT arrives on main when the next one runs."""
+    child: Any = Child()
+    parent: Any = SimpleNamespace(busy=False, stopped_at=None)
+    gate: Any = SimpleNamespace(on_signal=lambda: False)
+    interrupts = Interrupts(parent, gate, lambda: [child], lambda: None)
+    interrupts.stop_button()
+    assert sent == [signal.SIGINT]
+    child.busy = True
+    interrupts.on_sigint()
+    assert child.interrupted == 0
+    interrupts.on_sigint()  # from outside: the person sees what runs now
+    assert child.interrupted == 1
+    interrupts.stop_button()
+    assert (sent, child.interrupted) == ([signal.SIGINT], 2)

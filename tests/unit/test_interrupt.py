@@ -117,15 +117,20 @@ def test_no_second_interrupt_is_sent_while_one_is_on_its_way(
 
 def test_an_interrupt_that_is_held_back_is_on_its_way() -> None:
     gate = Gate()
-    with gate.work():
-        gate.open()
-        with pytest.raises(KeyboardInterrupt), gate.held():
+
+    def hold_back() -> None:
+        with gate.held():
             assert gate.blocked is None
             assert gate.interrupt() is Reach.WAITING
             since = gate.asked
             assert gate.blocked is not None
             assert gate.interrupt() is Reach.WAITING
             assert gate.asked == since, "the age is that of the first"
+
+    with gate.work():
+        gate.open()
+        with pytest.raises(KeyboardInterrupt):
+            hold_back()
         assert gate.blocked is None
 
 

@@ -1,7 +1,11 @@
-"""G4: an interrupt reaches what the person means, and nothing else."""
+"""G4: an interrupt reaches what the person means, and nothing else.
+
+IPYEXT_INTERRUPTS sets how many of them come as cells end.
+"""
 
 from __future__ import annotations
 
+import os
 import random
 import signal
 import time
@@ -14,6 +18,7 @@ from tests.wire import KernelProcess, Wire
 
 PROMPTLY = 5.0  # seconds; cells below never end by themselves, so any bound tells
 Stop = Callable[[Wire, KernelProcess, str], None]
+ROUNDS = int(os.environ.get("IPYEXT_INTERRUPTS", "60"))
 
 ENDLESS = {
     "looping": "while True: pass",
@@ -27,7 +32,7 @@ ENDLESS = {
     "in a shell that waits": "import subprocess\nsubprocess.run('sleep 600; echo', shell=True)",
     "in a comprehension": "[1 for _ in iter(int, 1)]",
     "in a generator": "def g():\n    while True: yield 1\nfor _ in g(): pass",
-    "in a magic": "%%time\nwhile True: pass",
+    "in a magic": "get_ipython().run_cell_magic('time', '', 'while True: pass')",
 }
 
 
@@ -156,6 +161,25 @@ def test_every_busy_child_if_main_is_idle(
         assert_interrupted(kernel, msg_id)
 
 
+@pytest.mark.fault
+@ways(GLOBAL)
+def test_every_child_at_once_whatever_it_does(
+    kernel: Wire, it: str, process: KernelProcess, stop: Stop
+) -> None:
+    cells = [*ENDLESS.values(), "time.sleep(600)", "input()"]
+    running = [
+        kernel.begin(code, subshell=kernel.create(), allow_stdin="input" in code) for code in cells
+    ]
+    kernel.wait_for_input()
+    stop(kernel, process, it)
+    answers = dict(zip(cells, kernel.wait(*running), strict=True))  # many tracebacks
+    for code, answer in answers.items():
+        if "sleep 600" not in code and "'sleep'" not in code:  # it is the process that is stopped
+            assert answer.content.get("ename") == "KeyboardInterrupt", code
+    assert kernel.execute("'alive'", subshell=it).result == "'alive'"
+    assert kernel.execute("'alive'").result == "'alive'"
+
+
 @ways(GLOBAL)
 def test_an_idle_kernel_takes_no_harm(
     kernel: Wire, it: str, process: KernelProcess, stop: Stop
@@ -206,15 +230,36 @@ def test_a_second_interrupt_reaches_code_that_caught_the_first(
     assert_interrupted(kernel, running)
 
 
-def test_the_finally_of_an_interrupted_await_runs(
-    kernel: Wire, it: str, process: KernelProcess
-) -> None:
+@pytest.mark.parametrize("shell", ["main", "child"])
+def test_the_finally_of_an_interrupted_await_runs(kernel: Wire, it: str, shell: str) -> None:
+    """Also what it awaits."""
+    where = it if shell == "child" else None
     running = kernel.begin(
-        "try:\n    await asyncio.sleep(600)\nfinally:\n    print('finally')", subshell=it
+        "try:\n    await asyncio.sleep(600)\nfinally:\n    print('finally')\n"
+        "    await asyncio.sleep(0.01)\n    print('to the end')",
+        subshell=where,
     )
-    by_id(kernel, process, it)
+    kernel.control("interrupt_request", {"subshell_id": where} if where else {})
+    assert_interrupted(kernel, running)
+    assert kernel.answers[running].text() == "begun\nfinally\nto the end\n"
+    assert kernel.execute("'alive'", subshell=where).result == "'alive'"
+
+
+@pytest.mark.parametrize("shell", ["main", "child"])
+def test_an_interrupt_in_a_finally_that_awaits(kernel: Wire, it: str, shell: str) -> None:
+    where = it if shell == "child" else None
+    running = kernel.begin(
+        "try:\n    await asyncio.sleep(600)\nfinally:\n    print('finally')\n"
+        "    await asyncio.sleep(600)\n    print('to the end')",
+        subshell=where,
+    )
+    stop = {"subshell_id": where} if where else {}
+    kernel.control("interrupt_request", stop)
+    kernel.wait_for_text(running, "finally")
+    kernel.control("interrupt_request", stop)
     assert_interrupted(kernel, running)
     assert kernel.answers[running].text() == "begun\nfinally\n"
+    assert kernel.execute("'alive'", subshell=where).result == "'alive'"
 
 
 def test_background_tasks_survive_an_interrupt(
@@ -275,6 +320,39 @@ def test_an_interrupt_as_an_awaiting_cell_begins(
         assert len(answer.of("error")) == (answer.status == "error"), answer
     assert process.process.poll() is None
     assert kernel.execute("1 + 1", subshell=where).result == "2"
+
+
+ENDING = [
+    "sum(range(3000))",
+    "for n in range(3): print(n)",
+    "for _ in range(5): await asyncio.sleep(0)",
+    "try:\n    sum(range(3000))\nfinally:\n    print('finally')",
+    "1 / 0",
+    "%%time\nsum(range(3000))",
+]
+
+
+@pytest.mark.parametrize("shell", ["main", "child", "child by the stop button"])
+def test_an_interrupt_as_a_cell_ends_never_hits_the_next(kernel: Wire, it: str, shell: str) -> None:
+    """It comes a little later after each that has hit, and earlier after each that has not."""
+    where = None if shell == "main" else it
+    stop = {"subshell_id": it} if shell == "child" else {}
+    rng, delays, hits = random.Random(11), dict.fromkeys(ENDING, 0.001), 0
+    for _ in range(ROUNDS):
+        code = rng.choice(ENDING)
+        cell = kernel.send_execute(code, subshell=where, stop_on_error=False)
+        kernel.until(lambda cell=cell: kernel.answers[cell].states, what="the cell's beginning")
+        end = time.perf_counter() + delays[code]
+        while time.perf_counter() < end:
+            pass
+        stopping = kernel.send("interrupt_request", stop, channel="control")
+        answer, _ = kernel.wait(cell, stopping)
+        hit = answer.status == "error" and answer.content["ename"] == "KeyboardInterrupt"
+        hits += hit
+        delays[code] = max(0.0, delays[code] + rng.random() * (0.0005 if hit else -0.0005))
+        following = kernel.execute("'unharmed'", subshell=where)
+        assert following.result == "'unharmed'", (code, following.content)
+    assert 0 < hits < ROUNDS, "all of them came too early, or too late"
 
 
 def test_many_interrupts_between_short_cells_end_no_shell(

@@ -6,14 +6,17 @@ import json
 import pkgutil
 import subprocess
 import sys
+from collections.abc import Callable
 
 import pytest
 
 import ipyext.protocol
+from tests.wire import KernelProcess, Wire
 
 PROTOCOL = [
     module.name for module in pkgutil.walk_packages(ipyext.protocol.__path__, "ipyext.protocol.")
 ]
+Start = Callable[..., KernelProcess]
 FOREIGN = (
     "ipykernel",
     "IPython",
@@ -91,8 +94,34 @@ def test_loading_does_not_import_what_only_tables_need() -> None:
     assert "tabulate" not in packages(modules_after("import ipyext.extension"))
 
 
-def test_a_kernel_that_does_not_load_it_imports_nothing_of_it(start_kernel: object) -> None:
+def test_a_kernel_that_does_not_load_it_imports_nothing_of_it(start_kernel: Start) -> None:
     """It is installed beside every test; only %load_ext brings it in."""
-    wire = start_kernel().client()  # type: ignore[operator]
+    wire = start_kernel().client()
     answer = wire.execute("import sys; print([m for m in sys.modules if m.startswith('ipyext')])")
     assert answer.text() == "[]\n"
+
+
+# What a load may import, beside the standard library. The kernel has nearly all of the last three
+# already: a magic decorator, two exceptions, versions.
+LOADED = {"ipyext", "ipyext_patches", "wrapt", "IPython", "zmq", "packaging"}
+
+
+def modules_of(wire: Wire) -> set[str]:
+    """The modules that the kernel process has imported."""
+    return set(
+        json.loads(wire.execute("import json, sys; print(json.dumps([*sys.modules]))").text())
+    )
+
+
+@pytest.mark.parametrize("when", ["in a cell", "at the start"])
+def test_what_loading_imports(start_kernel: Start, when: str) -> None:
+    """No debugger, no completion, no tables, no numbers: every kernel's start would pay for it."""
+    wire = start_kernel().client()
+    before = modules_of(wire)
+    if when == "in a cell":
+        assert wire.execute("%load_ext ipyext").status == "ok"
+    else:
+        wire = start_kernel("--ext=ipyext.autoload").client()
+    found = packages(modules_of(wire) - before)
+    assert {"ipyext", "ipyext_patches", "wrapt"} <= found
+    assert found - set(sys.stdlib_module_names) - LOADED == set()

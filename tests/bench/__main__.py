@@ -31,6 +31,7 @@ LOOP = "stop = False\nwhile not stop: pass"
 CHILDREN = 50
 INTERRUPTS = 15
 RESTARTS = 5
+STARTS = 15
 
 
 @dataclass
@@ -41,6 +42,7 @@ class Side:
     process: KernelProcess
     wire: Wire
     subshells: bool
+    arguments: tuple[str, ...]
     child: str | None = None
     times: dict[str, list[float]] = field(default_factory=dict)
 
@@ -68,7 +70,7 @@ def start(name: str, *arguments: str) -> Side:
     wire = process.client()
     features = wire.request("kernel_info_request").content.get("supported_features", [])
     wire.execute("import os, time, threading")
-    return Side(name, process, wire, "kernel subshells" in features)
+    return Side(name, process, wire, "kernel subshells" in features, arguments)
 
 
 def idle_main(side: Side, rounds: int) -> None:
@@ -119,6 +121,25 @@ def interrupts(side: Side) -> None:
     if side.name == "ipyext" and side.child:  # no interrupt reaches a child of the stock kernel
         content = {"subshell_id": side.child}
         interrupted(side.child, lambda: wire.send("interrupt_request", content, channel="control"))
+
+
+def starts(sides: list[Side]) -> None:
+    """From the start of a process to its first answer.
+
+    The file with its ports is looked for every 0.01 s.
+    """
+    for _ in range(STARTS):
+        for side in sides:
+            begin = time.perf_counter()
+            process = KernelProcess(*side.arguments)
+            try:
+                wire = process.connect()
+                reply_of(wire, wire.send("kernel_info_request"))
+                side.times.setdefault("start, the kernel answers", []).append(
+                    (time.perf_counter() - begin) * 1000
+                )
+            finally:
+                process.close()
 
 
 def restarts(sides: list[Side]) -> None:
@@ -277,6 +298,7 @@ def everything_else(sides: list[Side], rounds: int) -> list[dict[str, float]]:
     for _ in range(INTERRUPTS):
         for side in sides:
             interrupts(side)
+    starts(sides)
     restarts(sides)
     return [footprint(side) for side in sides]
 

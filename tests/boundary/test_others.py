@@ -275,3 +275,21 @@ def test_matplotlib_keeps_nothing_of_ours(loaded: Kernel) -> None:
     assert loaded.ask("'exec_module' in vars(plt._pylab_helpers.__loader__)") is False
     loaded.run("plt.plot([1]); plt.show()")
     loaded.assert_nothing_of_ours()
+
+
+@pytest.mark.parametrize("backend", ["", "%matplotlib inline\n"], ids=["by itself", "by a magic"])
+def test_matplotlib_switched_on_in_a_child_keeps_nothing_of_ours(
+    loaded: Kernel, backend: str
+) -> None:
+    """The settings of its inline backend are one object, and hold the shell that they came with."""
+    child = loaded.wire.create()
+    loaded.run(backend + "import matplotlib.pyplot as plt\nplt.plot([1]);", subshell=child)
+    settings = "[s for s in ip.configurables if type(s).__name__ == 'InlineBackend']"
+    loaded.run(f"ip = get_ipython(); (settings,) = {settings}")
+    loaded.run("assert (settings.shell, settings.parent) == (ip, ip)")
+    loaded.unload()
+    loaded.assert_nothing_of_ours()
+    shown = loaded.wire.execute("%config InlineBackend.figure_format = 'svg'\nplt.plot([1]);").of(
+        "display_data"
+    )
+    assert "image/svg+xml" in shown[0]["data"]

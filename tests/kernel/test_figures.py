@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -353,3 +354,30 @@ def test_figures_of_a_deleted_child_do_not_leak(kernel: Wire, plotting: str, mad
     kernel.execute("while ending:\n    ending.pop().join(30)")
     assert kernel.execute("_ = gc.collect()\nkept()").result is None
     assert kernel.execute("plt.get_figlabels()").result == "[]"
+
+
+@pytest.mark.parametrize("where", ["main", "a child"])
+def test_scripts_run_in_the_shell_that_runs_them(
+    start_kernel: Callable[..., KernelProcess], tmp_path: Path, where: str
+) -> None:
+    """%matplotlib has %run hold updates back until a script ends, and names a shell for it."""
+    script = tmp_path / "script.py"
+    script.write_text("import sys; raise ValueError('of ' + sys.argv[1])")
+    kernel = start_kernel("--ext=ipyext").client()
+    child, other = kernel.create(), kernel.create()
+    kernel.execute(f"%run {script} nobody", subshell=other)  # has its own %run from now on
+    switched = kernel.execute("%matplotlib inline", subshell=child if where == "a child" else None)
+    assert switched.status == "ok"
+    shells = {"main": None, "child": child, "other": other}
+    for name, shell in shells.items():
+        (error,) = kernel.execute(f"%run {script} {name}", subshell=shell).of("error")
+        assert error["evalue"] == f"of {name}"
+    for name, shell in shells.items():
+        (error,) = kernel.execute("%tb", subshell=shell).of("error")
+        assert error["evalue"] == f"of {name}"
+    kernel.delete(child)
+    for code in (f"%run {script} main", "%unload_ext ipyext", f"%run {script} main"):
+        answer = kernel.execute(code)
+        assert [error["evalue"] for error in answer.of("error")] == ["of main"] * ("%run" in code)
+    assert kernel.stray_output() == []
+    kernel.check()

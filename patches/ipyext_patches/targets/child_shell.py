@@ -24,6 +24,7 @@ from IPython.core import interactiveshell
 from IPython.core.error import UsageError
 from IPython.core.magic import Magics
 from IPython.core.payload import PayloadManager
+from IPython.core.pylabtools import mpl_runner
 
 from ipyext_patches.ports import Context, Message
 from ipyext_patches.targets.history import ChildHistory, HistorySink
@@ -98,6 +99,13 @@ class ChildShellMixin:
         """
         if gui is not None:
             raise UsageError(f"GUI event loops run on the main thread: use %gui {gui} in main.")
+
+    def enable_matplotlib(self, gui: Any = None) -> Any:
+        """As IPython's, but `%run` in main goes on to run its scripts in main's shell."""
+        found = super().enable_matplotlib(gui)  # type: ignore[misc]
+        magics = self.main.magics_manager.registry["ExecutionMagics"]
+        magics.default_runner = mpl_runner(self.main.safe_execfile)
+        return found
 
     def reset(self, new_session: bool = True, aggressive: bool = False) -> None:
         """As IPython's, for the shared variables and the child's own state; main keeps its own.
@@ -253,7 +261,10 @@ class ChildShellMixin:
                 twin._trait_values = dict(owner._trait_values)
             twin.shell = self
             self._copies[key] = (owner, twin)  # holding `owner` keeps its id taken
-        return self._copies[key][1]
+        twin = self._copies[key][1]
+        if getattr(owner, "default_runner", None) is not None:  # since a %matplotlib, of %run
+            twin.default_runner = mpl_runner(self.safe_execfile)
+        return twin
 
 
 @functools.lru_cache(maxsize=4)

@@ -15,6 +15,7 @@ from ipyext_patches.ledger import Action, Change, Ledger, SetAttribute, Wrap
 from ipyext_patches.ports import Hooks
 from ipyext_patches.spec import Patch, function
 from ipyext_patches.targets import imports
+from ipyext_patches.targets.child_shell import ChildShellMixin
 
 FIGURES = Patch(
     id="figures.pyplot",
@@ -29,6 +30,15 @@ INLINE = Patch(
     what="Every shell has its own list of figures to draw at the end of its cell.",
     why="One flag says for all shells whether there is something to draw.",
     upstream="matplotlib_inline/backend_inline.py flush_figures",
+)
+SETTINGS = Patch(
+    id="figures.settings",
+    target="matplotlib_inline.backend_inline.configure_inline_support "
+    "(ipykernel 5: ipykernel.pylab.backend_inline)",
+    what="Whichever shell switches the inline backend on, its settings belong to main's.",
+    why="They are one object for the process, which would keep a child's shell after its end.",
+    upstream="matplotlib_inline/backend_inline.py configure_inline_support",
+    shape=function("shell", "backend"),
 )
 WATCH = Patch(
     id="figures.watch",
@@ -161,6 +171,11 @@ class ShellShow:
         self._set("_to_draw", value)
 
 
+def _main(shell: Any) -> Any:
+    """The parent subshell's shell, for that of a child; else what was given."""
+    return shell.main if isinstance(shell, ChildShellMixin) else shell
+
+
 def changes(ledger: Ledger, hooks: Hooks) -> Iterator[Change]:
     """Patch what of matplotlib is imported, and the rest as soon as it is."""
 
@@ -188,9 +203,21 @@ def changes(ledger: Ledger, hooks: Hooks) -> Iterator[Change]:
             if backend is not None and vars(backend).get("show") is show:
                 backend.show = original
 
+        def configure(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
+            given = {**dict(zip(("shell", "backend"), args, strict=False)), **kwargs}
+            return wrapped(_main(given["shell"]), given["backend"])
+
+        def settle() -> None:
+            # Where the backend is the default one, its import has switched it on.
+            if module.InlineBackend.initialized():
+                settings = module.InlineBackend.instance()
+                settings.shell, settings.parent = _main(settings.shell), _main(settings.parent)
+
         return [
             SetAttribute(INLINE, module, "show", show),
             Action(INLINE, lambda: None, give_back),
+            Wrap(SETTINGS, module, "configure_inline_support", configure, ledger.switch),
+            Action(SETTINGS, settle, lambda: None),
         ]
 
     makers = {"matplotlib._pylab_helpers": pyplot, **dict.fromkeys(BACKENDS, inline)}

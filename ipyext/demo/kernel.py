@@ -65,19 +65,27 @@ class Answer:
         return [m["content"] for m in self.published if m["header"]["msg_type"] == msg_type]
 
 
+# Settings by which a kernel that starts loads extensions.
+LOADING = ("extensions", "extra_extensions", "exec_lines")
+
+
 class _ThisPython(KernelSpecManager):
     """Knows one kernel: ipykernel in the Python that runs us, whatever is installed elsewhere."""
 
     def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
         return KernelSpec(
-            argv=[sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"],
+            argv=[
+                *(sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"),
+                # Over what configuration files of the environment or the system say.
+                *(f"--IPKernelApp.{name}=[]" for name in LOADING),
+            ],
             display_name="Python (ipyext demo)",
             language="python",
         )
 
 
 class StockKernel:
-    """A context: a running kernel without any profile or start-up file of the user.
+    """A context: a running kernel that loads nothing of what the user has it load.
 
     Args:
         timeout: seconds that any single wait may take.

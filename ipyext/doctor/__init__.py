@@ -12,7 +12,7 @@ from ipyext import demo
 from ipyext.autoload import switched_off
 from ipyext.doctor.report import DoctorReport, Facts
 from ipyext.doctor.steps import STEPS
-from ipyext.install.survey import places
+from ipyext.install.survey import named_elsewhere, places
 from ipyext_patches import findings
 
 __all__ = ["run"]
@@ -30,7 +30,7 @@ def run(report: DoctorReport, timeout: float) -> bool:
         report: told what is found.
         timeout: seconds that any single wait may take.
     """
-    facts = Facts(findings(), _beside(), places(), switched_off())
+    facts = Facts(findings(), _beside(), places(), named_elsewhere(), switched_off())
     report.facts(facts)
     if not facts.fits:
         report.begin(STEPS)

@@ -25,12 +25,14 @@ class Facts:
         findings: versions beside the checked range.
         beside: other versions by name, for reports of faults.
         places: where `ipyext install` has put it, to load by itself.
+        elsewhere: where people have named it themselves.
         disabled: whether kernels started from here do not load it all the same.
     """
 
     findings: Sequence[Finding]
     beside: dict[str, str]
     places: Sequence[Place]
+    elsewhere: Sequence[Place]
     disabled: bool
 
     @property
@@ -74,6 +76,15 @@ class DoctorJson(JsonReport):
                 {"kind": place.kind, "name": place.name, "path": str(place.path)}
                 for place in self._facts.places
             ],
+            "elsewhere": [
+                {
+                    "kind": place.kind,
+                    "name": place.name,
+                    "path": str(place.path),
+                    "what": place.what,
+                }
+                for place in self._facts.elsewhere
+            ],
             "disabled": self._facts.disabled,
             "patches": [row for outcome in outcomes for row in outcome.findings.details],
             **{name: found[name] for name in ("planned", "steps", "log")},
@@ -107,6 +118,11 @@ class DoctorText(TextReport):
             console.print(f"   {escape(text)}", soft_wrap=True)
         if not facts.places:
             console.print("   nowhere; ipyext install --help says how to change that")
+        if facts.elsewhere:
+            console.print("[bold]Named elsewhere[/], by lines that `ipyext install` leaves alone")
+        for place in facts.elsewhere:
+            text = f"{place.kind} {place.name}: {place.path} ({place.what})"
+            console.print(f"   {escape(text)}", soft_wrap=True)
         if facts.disabled:
             self._line(f"{SWITCH} is set here: kernels started from here do not load it.", "red")
         console.print()

@@ -64,6 +64,9 @@ def test_plain_and_where_it_is_installed(tmp_path: Path) -> None:
     env = {"IPYTHONDIR": str(tmp_path / "ipython"), "JUPYTER_DATA_DIR": str(tmp_path / "jupyter")}
     assert run("install", **env).returncode == 0
     assert run("install", "--kernelspec", "live", **env).returncode == 0
+    startup = tmp_path / "ipython" / "profile_default" / "startup" / "00-mine.ipy"
+    startup.parent.mkdir()
+    startup.write_text("%load_ext ipyext\n")
     done = run("doctor", "--plain", FORCE_COLOR="1", **env)
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.isascii()
@@ -71,6 +74,7 @@ def test_plain_and_where_it_is_installed(tmp_path: Path) -> None:
     assert f"All {len(STEPS)} steps did what they say" in done.stdout
     assert f"profile default: {tmp_path}" in done.stdout
     assert f"kernelspec live: {tmp_path}" in done.stdout
+    assert f"profile default: {startup} (line 1: %load_ext ipyext)" in done.stdout
     assert "control.handlers" in done.stdout
 
 
@@ -78,9 +82,32 @@ def test_the_self_test_is_on_a_stock_kernel_all_the_same(tmp_path: Path) -> None
     """Also where every kernel of the environment loads it."""
     assert run("install", "--prefix", str(tmp_path)).returncode == 0
     (tmp_path / "sitecustomize.py").write_text(f"import sys; sys.prefix = {str(tmp_path)!r}")
+    mine = tmp_path / "etc" / "ipython" / "ipython_config.py"
+    mine.write_text(
+        "app = get_config().InteractiveShellApp\n"
+        "app.extensions = app.extra_extensions = ['ipyext']\n"
+        "app.exec_lines = ['%load_ext ipyext']\n"
+        "get_config().IPKernelApp.extensions = ['ipyext']\n"
+        "print('configured')\n"
+    )
     done = run("doctor", "--json", PYTHONPATH=str(tmp_path))
     assert done.returncode == 0, done.stdout + done.stderr
-    assert [place["kind"] for place in json.loads(done.stdout)["autoload"]] == ["environment"]
+    found = json.loads(done.stdout)
+    assert [place["kind"] for place in found["autoload"]] == ["environment"]
+    assert found["elsewhere"] == [
+        {
+            "kind": "environment",
+            "name": str(tmp_path),
+            "path": str(mine),
+            "what": f"c.{setting}",
+        }
+        for setting in (
+            "InteractiveShellApp.extensions",
+            "InteractiveShellApp.extra_extensions",
+            "InteractiveShellApp.exec_lines",
+            "IPKernelApp.extensions",
+        )
+    ]
 
 
 def test_a_version_that_was_not_checked(tmp_path: Path) -> None:

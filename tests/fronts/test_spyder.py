@@ -44,6 +44,10 @@ def open_comm(kernel: Wire) -> None:
     kernel.wait(kernel.send("comm_open", content))
 
 
+def close_comm(kernel: Wire) -> None:
+    kernel.wait(kernel.send("comm_close", {"comm_id": COMM, "data": {}}))
+
+
 def test_it_is_their_kernel(stock: Wire) -> None:
     answer = stock.execute("type(get_ipython().kernel).__module__, type(get_ipython()).__module__")
     assert answer.result == "('spyder_kernels.console.kernel', 'spyder_kernels.console.shell')"
@@ -72,14 +76,46 @@ def test_cells_in_children(kernel: Wire) -> None:
     assert kernel.wait(loop)[0].content["ename"] == "KeyboardInterrupt"
 
 
-def test_it_comes_off(process: KernelProcess, stock: Wire) -> None:
-    """Their classes, handlers and comms are the objects that they were."""
+def go_on(kernel: Wire) -> None:
+    """Their calls are answered on both channels, and cells run."""
+    assert kernel.execute("x = 5").status == "ok"
+    for channel in "shell", "control":
+        assert call(kernel, channel, "get_value", "x") == 5
+
+
+@pytest.mark.parametrize("comes", ["before us", "after us"])
+def test_it_comes_off(process: KernelProcess, stock: Wire, comes: str) -> None:
+    """Their classes, handlers and comms are the objects that they were; Spyder stays connected."""
     open_comm(stock)
-    call(stock, "control", "get_value", "In")
+    go_on(stock)
+    if comes == "after us":
+        close_comm(stock)
     kernel = Kernel(process, stock)
     kernel.load()
+    if comes == "after us":
+        open_comm(stock)
+    go_on(stock)
     assert kernel.run("print('child')", subshell=stock.create()) == "child\n"
-    call(stock, "control", "get_value", "In")
+    go_on(stock)
     kernel.unload()
+    go_on(stock)
+    if comes == "after us":
+        close_comm(stock)
+        kernel.displace_the_last_error()
     kernel.assert_stock()
-    call(stock, "control", "get_value", "In")
+    if comes == "before us":
+        go_on(stock)
+
+
+def test_spyder_goes_first(process: KernelProcess, stock: Wire) -> None:
+    kernel = Kernel(process, stock)
+    open_comm(stock)
+    go_on(stock)
+    kernel.load()
+    go_on(stock)
+    close_comm(stock)
+    assert kernel.run("print('child')", subshell=stock.create()) == "child\n"
+    kernel.unload()
+    kernel.assert_nothing_of_ours()
+    open_comm(stock)
+    go_on(stock)

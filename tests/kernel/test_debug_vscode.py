@@ -1,5 +1,6 @@
-"""What VS Code's Jupyter extension does to debug notebooks and its Interactive Window, replayed.
+"""What VS Code's Jupyter extension does to debug notebooks and its Interactive Window.
 
+Written after its source, not recorded from it: VS Code itself is in no test here.
 Sources: microsoft/vscode-jupyter, src/notebooks/debugger and src/interactive-window (debugger,
 editor-integration); protocol of its hidden cells: src/kernels/helpers.ts, executeSilently.
 """

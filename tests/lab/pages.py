@@ -24,6 +24,14 @@ _READY = f"""() => {{
         && window.jupyterapp.commands.isEnabled('notebook:run-cell');
 }}"""
 
+_RECONNECT = """async () => {
+    await window.jupyterapp.commands.execute('notebook:reconnect-to-kernel');
+}"""
+_KNOWS_SUBSHELLS = f"""(knows) => {{
+    {_PANEL}
+    return panel.context.sessionContext.session.kernel.supportsSubshells === knows;
+}}"""
+
 # A subshell console takes input before it has its subshell; what is run then goes to main.
 _HAS_SUBSHELL = """() => {
     const consoles = [...window.jupyterapp.shell.widgets('main')].filter(w => w.console);
@@ -93,6 +101,11 @@ class Application:
             [name, arguments or {}],
         )
 
+    def menu(self, menu: str, item: str) -> None:
+        """Click an item of a menu in the bar."""
+        self.page.locator(".lm-MenuBar-item").get_by_text(menu, exact=True).click()
+        self.page.locator(".lm-Menu-itemLabel").get_by_text(re.compile(f"^{item}")).click()
+
     def offers(self, command: str, offers: bool = True) -> None:
         """Wait until the application shows a command to people, or hides it."""
         self.page.wait_for_function(
@@ -124,6 +137,16 @@ class Notebook(Application):
         """Load the page again."""
         self.page.reload()
         self.ready()
+
+    def reconnect(self) -> None:
+        """Have the application connect to the kernel again, and wait until it has."""
+        with self.page.expect_websocket():
+            self.page.evaluate(_RECONNECT)
+        self.ready()
+
+    def knows_subshells(self, knows: bool = True) -> None:
+        """Wait until the front end takes the kernel for one with subshells, or for one without."""
+        self.page.wait_for_function(_KNOWS_SUBSHELLS, arg=knows)
 
     def cell(self, number: int) -> Cell:
         return Cell(self.panel.locator(".jp-Notebook .jp-Cell").nth(number))

@@ -7,11 +7,15 @@ from playwright.sync_api import expect
 from tests.lab.conftest import Open
 from tests.lab.pages import SUBSHELL_CONSOLE
 from tests.lab.server import STOCK, Server
-from tests.lab.test_subshells import BUSY
+from tests.lab.test_subshells import BUSY, STOP
 
 
 def test_load_and_unload(notebook: Open, server: Server) -> None:
-    """Where JupyterLab has to ask the kernel again, a button in the output has it do so."""
+    """Where JupyterLab has to ask the kernel again, a button in the output has it do so.
+
+    Not on ipykernel 7: JupyterLab has known from the start that its kernels have subshells, and
+    asks for the debugger each time, so that the load shows nothing.
+    """
     page = notebook("%load_ext ipyext", BUSY, "%unload_ext ipyext", kernel=STOCK)
     stock_has_subshells = server.lane >= 7
     page.offers(SUBSHELL_CONSOLE, stock_has_subshells)
@@ -36,3 +40,24 @@ def test_load_and_unload(notebook: Open, server: Server) -> None:
     if not stock_has_subshells:
         unloaded.output.get_by_role("button", name="Reconnect").click()
     page.offers(SUBSHELL_CONSOLE, stock_has_subshells)
+
+
+def test_reconnected_by_hand_while_a_cell_runs(notebook: Open) -> None:
+    """By the menu, which the texts of the notice name, too."""
+    page = notebook("%load_ext ipyext", BUSY, "%%subshell\n6 * 7", STOP, "'again'", kernel=STOCK)
+    page.run(0).has_run(1)
+    main = page.run(1)
+    main.runs()
+    with page.page.expect_websocket():
+        page.menu("Kernel", "Reconnect to Kernel")
+    page.offers(SUBSHELL_CONSOLE)
+    page.ready()
+    page.subshell_console().run("2 * 21").shows("42")
+    page.run(2).shows("42")
+    main.runs()
+    again = page.run(4)
+    again.runs()
+    page.run(3)
+    main.has_run(2)
+    main.shows("main is done")
+    again.shows("again")

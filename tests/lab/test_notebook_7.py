@@ -6,6 +6,7 @@ from playwright.sync_api import expect
 
 from tests.lab.conftest import Open
 from tests.lab.pages import Slider
+from tests.lab.server import STOCK, Server
 from tests.lab.test_debugger import LOOP, NUMBER, STEP
 from tests.lab.test_subshells import BUSY, SLIDER, STOP
 
@@ -43,3 +44,59 @@ def test_debugger(notebook: Open) -> None:
     debugger.goes_on()
     page.run(1)
     main.has_run(1)
+
+
+def test_load_and_unload(notebook: Open, server: Server) -> None:
+    """The button reconnects where there is one; ipykernel 7 has announced subshells before us."""
+    page = notebook(
+        "%load_ext ipyext", BUSY, "%%subshell\n6 * 7", STOP, "%unload_ext ipyext",
+        kernel=STOCK, notebook_7=True,
+    )  # fmt: skip
+    stock_has_subshells = server.lane >= 7
+    page.knows_subshells(stock_has_subshells)
+    loaded = page.run(0)
+    loaded.has_run(1)
+    button = loaded.output.get_by_role("button", name="Reconnect")
+    if stock_has_subshells:
+        expect(loaded.outputs).to_have_count(0)
+    else:
+        button.click()
+    page.knows_subshells()
+    main = page.run(1)
+    main.runs()
+    page.run(2).shows("42")
+    main.runs()
+    page.run(3)
+    main.has_run(2)
+    unloaded = page.run(4)
+    unloaded.has_run(3)
+    if not stock_has_subshells:
+        unloaded.output.get_by_role("button", name="Reconnect").click()
+    page.knows_subshells(stock_has_subshells)
+
+
+def test_reconnected_while_a_cell_runs(notebook: Open) -> None:
+    page = notebook(BUSY, "%%subshell\n6 * 7", STOP, "'main again'", notebook_7=True)
+    main = page.run(0)
+    main.runs()
+    page.reconnect()
+    page.run(1).shows("42")
+    main.runs()
+    again = page.run(3)
+    again.runs()
+    page.run(2)
+    main.has_run(1)
+    main.shows("main is done")
+    again.shows("main again")
+
+
+def test_page_loaded_again_while_a_cell_runs(notebook: Open) -> None:
+    page = notebook(BUSY, "%%subshell\n6 * 7", STOP, "'main again'", notebook_7=True)
+    page.run(0).runs()
+    page.save()
+    page.reload()
+    page.run(1).shows("42")
+    again = page.run(3)
+    again.runs()
+    page.run(2)
+    again.shows("main again")

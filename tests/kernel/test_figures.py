@@ -304,6 +304,37 @@ def test_two_shells_import_matplotlib_at_once(start_kernel: Callable[..., Kernel
     kernel.check()
 
 
+# The import of the backend switches it on; the child finds it so, before the import has ended.
+SLOW = """
+import IPython.core.pylabtools as tools
+activate = tools.activate_matplotlib
+def slowly(backend):
+    activate(backend)
+    go.set()
+    assert done.wait(30)
+tools.activate_matplotlib = slowly
+"""
+
+
+@pytest.mark.parametrize("close", [True, False])
+def test_a_figure_while_main_imports_the_backend(
+    start_kernel: Callable[..., KernelProcess], close: bool
+) -> None:
+    kernel = start_kernel("--ext=ipyext", env={"MPLBACKEND": ""}).client()
+    kernel.execute(SHARED + PLOT + SLOW)
+    kernel.execute(f"get_ipython().config.InlineBackend.close_figures = {close}")
+    child = kernel.create()
+    drawn = kernel.send_execute(
+        f"go.wait()\nplot({CHILD})\ndone.set()\nmeet.wait()", subshell=child
+    )
+    main = kernel.send_execute(f"plot({MAIN})\nmeet.wait()")
+    assert [colours(answer) for answer in kernel.wait(main, drawn)] == [[MAIN], [CHILD]]
+    for shell, colour in ((None, MAIN), (child, CHILD)):
+        assert pictures(kernel.execute("'nothing to draw'", subshell=shell)) == []
+        assert colours(kernel.execute(f"plot({colour})", subshell=shell)) == [colour]
+    kernel.check()
+
+
 def test_open_figures_of_main_stay_through_load_and_unload(stock: Wire) -> None:
     stock.execute(INLINE + PLOT + CLEAN)
     stock.execute(f"{KEEP}\nplot({CHILD})\nplt.gcf().set_label('before')\ntable = {GCF_FIGS}")

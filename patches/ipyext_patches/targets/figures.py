@@ -6,7 +6,7 @@ import functools
 import sys
 import weakref
 from collections import OrderedDict
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Callable, Iterable, Iterator, MutableMapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
@@ -131,10 +131,22 @@ class ShellFigures(MutableMapping[Any, Any]):
 class ShellShow:
     """The inline backend's `show`, whose bookkeeping lives on the function as attributes."""
 
-    def __init__(self, hooks: Hooks, original: Any) -> None:
+    def __init__(self, hooks: Hooks, original: Any, managers: Callable[[], Iterable[Any]]) -> None:
         functools.update_wrapper(self, original)
         self._hooks = hooks
         self._original = original
+        self._managers = managers
+        self._early: weakref.WeakSet[Any] = weakref.WeakSet()
+
+    def take_over(self) -> None:
+        """Know what was queued while the import that we wait for had switched it on already."""
+        self._early.update(self._original._to_draw)
+
+    def _queued_early(self) -> list[Any]:
+        if not self._early:
+            return []
+        own = [manager.canvas.figure for manager in self._managers()]
+        return [figure for figure in own if figure in self._early]
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return self._original(*args, **kwargs)
@@ -152,7 +164,7 @@ class ShellShow:
 
     @property
     def _draw_called(self) -> bool:
-        return bool(self._get("_draw_called", False))
+        return bool(self._get("_draw_called", False) or self._queued_early())
 
     @_draw_called.setter
     def _draw_called(self, value: bool) -> None:
@@ -164,10 +176,13 @@ class ShellShow:
         if store is None:
             found: list[Any] = self._original._to_draw
             return found
-        return store.setdefault("_to_draw", [])  # type: ignore[no-any-return]
+        if "_to_draw" not in store:
+            store["_to_draw"] = self._queued_early()
+        return store["_to_draw"]  # type: ignore[no-any-return]
 
     @_to_draw.setter
     def _to_draw(self, value: list[Any]) -> None:
+        self._early.difference_update(self._queued_early())
         self._set("_to_draw", value)
 
 
@@ -195,7 +210,7 @@ def changes(ledger: Ledger, hooks: Hooks) -> Iterator[Change]:
         ]
 
     def inline(module: Any) -> list[Change]:
-        original, show = module.show, ShellShow(hooks, module.show)
+        original, show = module.show, ShellShow(hooks, module.show, module.Gcf.get_all_fig_managers)
 
         def give_back() -> None:
             # pyplot copies the names of a backend into a class when it switches to it.
@@ -215,7 +230,7 @@ def changes(ledger: Ledger, hooks: Hooks) -> Iterator[Change]:
 
         return [
             SetAttribute(INLINE, module, "show", show),
-            Action(INLINE, lambda: None, give_back),
+            Action(INLINE, show.take_over, give_back),
             Wrap(SETTINGS, module, "configure_inline_support", configure, ledger.switch),
             Action(SETTINGS, settle, lambda: None),
         ]

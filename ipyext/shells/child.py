@@ -146,7 +146,15 @@ class ChildShell(Shell):
 
     def interrupt(self) -> bool:
         """Interrupt what runs: code, waits, processes. False if nothing does. Any thread."""
-        self.signal_processes()
+        # First the exception: code goes on as soon as its process has ended. But to the processes
+        # of this cell, for the next one may begin meanwhile.
+        cell, processes = self.current, self.processes
+        try:
+            return self._interrupt_code()
+        finally:
+            self.signal(processes, cell)
+
+    def _interrupt_code(self) -> bool:
         if self.end_pauses():
             return True
         reach = self.gate.interrupt()

@@ -140,11 +140,18 @@ class Shell:
     def processes(self) -> list[Any]:
         """The running processes that this shell's code started."""
         with self._lock:
-            return [process for process in self._processes or () if process.returncode is None]
+            return self._running_processes()
 
-    def signal_processes(self) -> None:
-        """SIGINT to the processes that this shell's code started, as Ctrl-C would. Any thread."""
-        for process in self.processes:
+    def _running_processes(self) -> list[Any]:
+        return [process for process in self._processes or () if process.returncode is None]
+
+    def signal(self, processes: list[Any], cell: Any) -> None:
+        """SIGINT to these and to what `cell` has started since, as Ctrl-C would. Any thread."""
+        found = list(processes)
+        with self._lock:
+            if cell is not None and self.current is cell:
+                found += [one for one in self._running_processes() if one not in processes]
+        for process in found:
             with contextlib.suppress(OSError, ValueError):
                 # A command shell that waits for its own child does not end before that.
                 for descendant in _same_group(process.pid):

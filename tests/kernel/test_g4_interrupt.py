@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import psutil
 import pytest
 
 from tests.wire import KernelProcess, Wire
@@ -510,3 +511,31 @@ def test_the_traceback_of_an_interrupted_main_ends_in_its_own_code(
     assert "forever" in text
     assert "ipyext" not in text
     assert kernel.execute(INNERMOST).result == repr(("forever", "while True: pass"))
+
+
+SLOW = """
+import time, ipyext.extension as e
+gate = e.active().engine.registry.find('it').gate
+interrupt = gate.interrupt
+def slowly():
+    time.sleep(0.5)
+    return interrupt()
+gate.interrupt = slowly
+"""
+
+
+@pytest.mark.parametrize(
+    "code",
+    ["import os\nos.system('sleep 600')", "import subprocess\nsubprocess.call(['sleep', '600'])"],
+)
+def test_the_exception_comes_before_its_process_ends(
+    process: KernelProcess, kernel: Wire, it: str, code: str
+) -> None:
+    """The cell has nothing to do after it, and would end well."""
+    assert kernel.execute(SLOW).status == "ok"
+    running = kernel.begin(code, subshell=it)
+    mine = psutil.Process(process.process.pid)
+    kernel.until(lambda: any(p.name() == "sleep" for p in mine.children(recursive=True)))
+    by_id(kernel, process, it)
+    assert_interrupted(kernel, running)
+    assert kernel.execute("'alive'", subshell=it).result == "'alive'"

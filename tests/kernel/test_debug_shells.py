@@ -489,3 +489,31 @@ def test_pause_of_a_cell_that_begins(
     assert debugger.frames(thread)[0]["line"] == 1
     finish(kernel, debugger, running, thread)
     assert kernel.execute("1 + 1", subshell=where).result == "2"
+
+
+@pytest.mark.parametrize("command", ["next", "stepIn"])
+def test_steps_in_a_loop_on_one_line(
+    kernel: Wire, debugger: JupyterDap, where: str | None, command: str
+) -> None:
+    """Each takes another round, and the loop runs on at its own pace when it is let go."""
+    kernel.execute("n, end = 0, False")
+    running = kernel.begin("while not end: n += 1", subshell=where)
+    thread = debugger.names()["main" if where is None else "subshell worker"]
+    debugger.do("pause", threadId=thread)
+    debugger.wait_event("stopped")
+    frame = debugger.frames(thread)[0]["id"]
+    before = int(debugger.do("evaluate", expression="n", frameId=frame)["result"])
+    for _ in range(4):
+        debugger.forget()
+        debugger.do(command, threadId=thread)
+        debugger.wait_event("stopped")
+        frame = debugger.frames(thread)[0]["id"]
+    after = int(debugger.do("evaluate", expression="n", frameId=frame)["result"])
+    assert 3 <= after - before <= 4
+    console = kernel.create("console")
+    debugger.do("continue", threadId=thread)
+    debugger.wait_event("continued")
+    debugger.forget()
+    assert kernel.execute("end = True", subshell=console).status == "ok"
+    assert kernel.wait(running)[0].status == "ok"
+    assert debugger.events("stopped") == []

@@ -9,7 +9,7 @@ from tests.wire import KernelProcess, Wire
 # What a cell of main calls to wait until `count` threads are in that function of importlib.
 SETUP = """
 import _imp, importlib, os, pathlib
-if not os.path.exists('gate'): os.mkfifo('gate')  # a process is used by several tests
+if not os.path.exists('import_gate'): os.mkfifo('import_gate')  # a process is used by several tests
 def waiting(function, count):
     def within(frame):
         while frame is not None and frame.f_code.co_name != function:
@@ -40,12 +40,12 @@ def test_stopped_as_an_import_gets_the_import_lock(
     ready.execute("thread = threading.current_thread()", subshell=child)
     main = ready.begin(
         "_imp.acquire_lock()\nwaiting('_get_module_lock', 1)\nprint('it waits', flush=True)\n"
-        "opened = open('gate').read()\n_imp.release_lock()"
+        "opened = open('import_gate').read()\n_imp.release_lock()"
     )
     importing = ready.send_execute("import fresh_0", subshell=child)
     ready.wait_for_text(main, "it waits")
     assert ready.control(f"{way}_request", {"subshell_id": child}) == {"status": "ok"}
-    (process.file.parent / "gate").write_text("open")
+    (process.file.parent / "import_gate").write_text("open")
     assert ready.wait(importing, main)[0].status == "error"
     if way == "delete_subshell":
         ready.execute("thread.join(30)")

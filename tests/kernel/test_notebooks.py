@@ -27,7 +27,7 @@ EXPECTED: dict[str, dict[str, list[str]]] = {
         "start": ["The debugger is on."],
         "pause": ["worker has stopped: pause", "->"],
         "still": ["0"],
-        "locals": ["place", "seed", "steps"],
+        "locals": ["place", "seed"],
         "eval": ["True, True"],
         "break": ["Breakpoint 1 at step.", "worker goes on."],
         "wait": ["worker is in step"],

@@ -24,7 +24,12 @@ from ipyext_patches.targets import instructions, pauses
 from ipyext_patches.targets.explorer import Explorer
 from ipyext_patches.targets.forks import take_off, when_forked
 from ipyext_patches.targets.kernel_threads import marked
-from ipyext_patches.targets.one_line import begin_line, breakpoint_at, loops_on_one_line
+from ipyext_patches.targets.one_line import (
+    begin_line,
+    breakpoint_at,
+    loops_on_one_line,
+    steps_through,
+)
 from ipyext_patches.targets.pydevd_state import (
     connections,
     end_threads,
@@ -306,7 +311,7 @@ class Debugpy:
                 with self._hooks.debugger.suspended(threading.current_thread()):
                     wrapped(*args, **kwargs)
                     fail_queued(instance, thread_name(thread))
-                    self._see_rounds(frame)
+                    self._see_rounds(frame, steps_through(instance, frame))
                     return True
 
         try:
@@ -324,15 +329,16 @@ class Debugpy:
                 self._see_rounds(frame)
                 frame = frame.f_back
 
-    def _see_rounds(self, frame: FrameType) -> None:
+    def _see_rounds(self, frame: FrameType, wanted: bool = False) -> None:
         debugger, loops = self._py_db, self._one_line
-        if debugger is not None and loops is not None and breakpoint_at(debugger, frame):
+        if debugger is None or loops is None:
+            return
+        if wanted or breakpoint_at(debugger, frame):
             loops.watch(frame)
 
-    def _next_round(self, frame: FrameType) -> None:
+    def _next_round(self, frame: FrameType) -> bool:
         debugger = self._py_db
-        if debugger is not None:
-            begin_line(debugger, frame)
+        return debugger is not None and begin_line(debugger, frame)
 
     def _decide(self, wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
         try:

@@ -1,4 +1,4 @@
-"""Breakpoints in loops that are on one line: the debugger sees their first round only.
+"""Breakpoints and steps in loops that are on one line: the debugger sees their first round only.
 
 No line begins there: `while not done: sleep(1)` is one line event from Python 3.13 on, and up to
 Python 3.11 `while True: pass` is one instruction that jumps to itself.
@@ -13,7 +13,7 @@ from collections.abc import Callable
 from types import CodeType, FrameType
 from typing import Any
 
-Round = Callable[[FrameType], None]
+Round = Callable[[FrameType], bool]
 
 _TOOLS = (3, 4)  # of sys.monitoring, those that nobody has reserved
 
@@ -51,7 +51,14 @@ class _Jumps:
         _, lines = self._lines.get(id(code), (code, {}))
         if target > source or lines.get(source) != lines.get(target):
             return self._monitoring.DISABLE
-        return self._next_round(sys._getframe(1))
+        if not self._next_round(sys._getframe(1)):
+            self._forget(code)
+        return None
+
+    def _forget(self, code: CodeType) -> None:
+        with self._lock:
+            if self._lines.pop(id(code), None) is not None and self._tool is not None:
+                self._monitoring.set_local_events(self._tool, code, 0)
 
     def end(self) -> None:
         with self._lock:
@@ -94,38 +101,68 @@ def _jumps_to_itself(frame: FrameType) -> bool:
 def loops_on_one_line(next_round: Round) -> _Jumps | _Opcodes | None:
     """`watch(frame)` has `next_round(frame)` called for each later round of its line; any thread.
 
-    `end` ends that. None where the debugger itself sees such loops.
+    That ends when it gives false, or with `end`. None where the debugger itself sees such loops.
     """
     if sys.version_info >= (3, 13):
         return _Jumps(next_round)
     return _Opcodes(next_round) if sys.version_info < (3, 12) else None
 
 
-def begin_line(debugger: Any, frame: FrameType) -> None:
-    """What pydevd does where a line begins: stop if there is a breakpoint that wants that."""
+def begin_line(debugger: Any, frame: FrameType) -> bool:
+    """What pydevd does where a line begins: stop for a breakpoint that wants that, or for a step.
+
+    Returns whether the lines of this file may stop anything.
+    """
     from _pydevd_bundle.pydevd_comm_constants import CMD_SET_BREAK
 
-    found = breakpoint_at(debugger, frame)
     thread = threading.current_thread()
-    if found is None or getattr(thread, "is_pydev_daemon_thread", False):
-        return
+    if getattr(thread, "is_pydev_daemon_thread", False):
+        return True
+    found = breakpoint_at(debugger, frame)
     details = debugger.set_additional_thread_info(thread)
-    if found.has_condition:
-        details.is_tracing += 1
-        try:
-            if not debugger.handle_breakpoint_condition(details, found, frame):
-                return
-        finally:
-            details.is_tracing -= 1
-    details.hit_breakpoint_ids = [found.breakpoint_id]
-    everything = found.suspend_policy == "ALL"
-    debugger.set_suspend(thread, CMD_SET_BREAK, suspend_other_threads=everything)
+    if found is not None and _wants(debugger, details, found, frame):
+        details.hit_breakpoint_ids = [found.breakpoint_id]
+        everything = found.suspend_policy == "ALL"
+        debugger.set_suspend(thread, CMD_SET_BREAK, suspend_other_threads=everything)
+    elif steps_through(debugger, frame):
+        step, original = details.pydev_step_cmd, details.pydev_original_step_cmd
+        debugger.set_suspend(thread, step, original_step_cmd=original)
+    else:
+        return bool(_breakpoints_beside(debugger, frame))
     debugger.do_wait_suspend(thread, frame, "line", None)
+    return True
+
+
+def _wants(debugger: Any, details: Any, found: Any, frame: FrameType) -> bool:
+    if not found.has_condition:
+        return True
+    details.is_tracing += 1
+    try:
+        return bool(debugger.handle_breakpoint_condition(details, found, frame))
+    finally:
+        details.is_tracing -= 1
+
+
+def steps_through(debugger: Any, frame: FrameType) -> bool:
+    """Whether the calling thread is to stop at the next line of that frame of its own."""
+    from _pydevd_bundle import pydevd_comm_constants as constants
+
+    details = debugger.set_additional_thread_info(threading.current_thread())
+    step = details.pydev_step_cmd
+    if step in (constants.CMD_STEP_INTO, constants.CMD_STEP_INTO_MY_CODE):
+        return True
+    over = (constants.CMD_STEP_OVER, constants.CMD_STEP_OVER_MY_CODE)
+    return step in over and details.pydev_step_stop is frame
 
 
 def breakpoint_at(debugger: Any, frame: FrameType) -> Any:
     """pydevd's breakpoint at the line that a frame is in; None if there is none."""
+    return _breakpoints_beside(debugger, frame).get(frame.f_lineno)
+
+
+def _breakpoints_beside(debugger: Any, frame: FrameType) -> dict[int, Any]:
+    """Those in the file of a frame, by line."""
     from pydevd_file_utils import get_abs_path_real_path_and_base_from_frame
 
     _, canonical, _ = get_abs_path_real_path_and_base_from_frame(frame)
-    return (debugger.breakpoints.get(canonical) or {}).get(frame.f_lineno)
+    return debugger.breakpoints.get(canonical) or {}

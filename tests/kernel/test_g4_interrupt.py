@@ -539,3 +539,24 @@ def test_the_exception_comes_before_its_process_ends(
     by_id(kernel, process, it)
     assert_interrupted(kernel, running)
     assert kernel.execute("'alive'", subshell=it).result == "'alive'"
+
+
+NOWHERE = """
+import sys
+def nowhere(): raise KeyboardInterrupt
+code = nowhere.__code__
+size = len(code.co_code)
+if sys.version_info >= (3, 11):  # eight instructions each that belong to no line
+    table = bytes(0xF8 | min(7, size // 2 - at - 1) for at in range(0, size // 2, 8))
+else:
+    table = bytes([size, 0x80])
+nowhere.__code__ = code.replace(co_linetable=table)
+"""
+
+
+@pytest.mark.parametrize("shell", ["main", "child"])
+def test_an_interrupt_that_hits_no_line_is_shown(kernel: Wire, it: str, shell: str) -> None:
+    assert kernel.execute(NOWHERE).status == "ok"
+    answer = kernel.execute("nowhere()", subshell=it if shell == "child" else None)
+    assert [e["ename"] for e in answer.of("error")] == ["KeyboardInterrupt"]
+    assert answer.text("stderr") == ""

@@ -12,7 +12,7 @@ from ipyext_patches.ledger import Change, Ledger, SetAttribute, Wrap
 from ipyext_patches.ports import Hooks
 from ipyext_patches.spec import Patch, function
 from ipyext_patches.targets.tracing import untraced
-from ipyext_patches.targets.visible import cut_traceback
+from ipyext_patches.targets.visible import cut_traceback, drop_unbegun
 
 BREAKPOINT = Patch(
     id="stops.breakpoint",
@@ -24,10 +24,10 @@ BREAKPOINT = Patch(
 UNCAUGHT = Patch(
     id="stops.uncaught",
     target="IPython.core.interactiveshell.InteractiveShell.showtraceback",
-    what="An exception that leaves a cell counts as uncaught for the debugger; the interrupt of a "
-    "shutdown is shown in one line.",
-    why="IPython catches it to show it, so 'uncaught' breakpoints never stop; and its drawing of a "
-    "traceback keeps the process from ending.",
+    what="An exception that leaves a cell counts as uncaught for the debugger; an interrupt is "
+    "drawn wherever it hit, and that of a shutdown in one line.",
+    why="IPython catches it to show it, so 'uncaught' breakpoints never stop; it fails at frames "
+    "without a line; and its drawing of a traceback keeps the process from ending.",
     upstream="IPython/core/interactiveshell.py run_code",
     shape=function("exc_tuple", "filename", "tb_offset", "exception_only"),
 )
@@ -58,6 +58,8 @@ def changes(ledger: Ledger, hooks: Hooks, main: Any) -> Iterator[Change]:
         return pdb.Pdb().set_trace(frame)
 
     def showtraceback(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
+        if isinstance(sys.exc_info()[1], KeyboardInterrupt):
+            drop_unbegun(sys.exc_info()[2])
         if kwargs.get("running_compiled_code") and not args:
             kind, value, traceback = sys.exc_info()
             if kind is not None and issubclass(kind, KeyboardInterrupt):

@@ -62,6 +62,19 @@ def cut_traceback(traceback: Any) -> None:
         traceback = after
 
 
+def drop_unbegun(traceback: Any) -> None:
+    """Leave out the frames of a traceback that have no line: IPython cannot draw them.
+
+    An interrupt may hit a function that has not begun its first line, from Python 3.11 on.
+    """
+    while traceback is not None:
+        after = traceback.tb_next
+        if after is not None and after.tb_lineno is None:
+            traceback.tb_next = after.tb_next
+        else:
+            traceback = after
+
+
 def used_by_the_kernel(frame: FrameType | None, *, installed: bool = False) -> bool:
     """Whether this is the standard library, at work for the kernel or for the debugger.
 

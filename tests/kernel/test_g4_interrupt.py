@@ -560,3 +560,24 @@ def test_an_interrupt_that_hits_no_line_is_shown(kernel: Wire, it: str, shell: s
     answer = kernel.execute("nowhere()", subshell=it if shell == "child" else None)
     assert [e["ename"] for e in answer.of("error")] == ["KeyboardInterrupt"]
     assert answer.text("stderr") == ""
+
+
+CALLBACK = """
+import signal
+names = {"__name__": "IPython.for_this_test", "signal": signal}
+exec("def press(*args):\\n    signal.raise_signal(signal.SIGINT)", names)
+"""
+
+
+@pytest.mark.parametrize("event", ["pre_execute", "pre_run_cell"])
+def test_an_interrupt_during_callbacks_of_ipythons(kernel: Wire, event: str) -> None:
+    """They swallow what is raised in them."""
+    assert kernel.execute(CALLBACK + f"press, event, ran = names['press'], {event!r}, 0").status
+    on = "get_ipython().events.register(event, press)"
+    assert kernel.execute(on).status == "ok"
+    answer = kernel.execute("ran += 1")
+    assert [e["ename"] for e in answer.of("error")] == ["KeyboardInterrupt"]
+    assert answer.content["ename"] == "KeyboardInterrupt"
+    off = "get_ipython().events.unregister(event, press)"
+    assert kernel.execute(off, subshell=kernel.create()).status == "ok"
+    assert kernel.execute("ran").result == "0"

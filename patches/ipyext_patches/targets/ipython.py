@@ -105,6 +105,16 @@ RUN = Patch(
 )
 
 
+EVENTS = Patch(
+    id="interrupt.events",
+    target="IPython.core.events.EventManager.trigger (main's)",
+    what="An interrupt that comes during IPython's own callbacks before and after a cell waits.",
+    why="Callbacks' exceptions are shown and forgotten: the cell would go on, uninterrupted.",
+    upstream="IPython/core/events.py trigger",
+    shape=function("event"),
+)
+
+
 def parse_changes(ledger: Ledger, main: Any) -> list[Change]:
     """Syntax trees, and magics that load on first use: one thread at a time."""
     lock = threading.RLock()
@@ -150,6 +160,16 @@ def interrupt_changes(hooks: Hooks, kernel: Any, main: Any) -> list[Change]:
             main.showtraceback()
             return result
 
+    trigger_original = main.events.trigger
+
+    @functools.wraps(trigger_original)
+    def trigger(event: str, *args: Any, **kwargs: Any) -> Any:
+        callbacks = list(main.events.callbacks.get(event, ()))
+        if not all(_is_ipythons(callback) for callback in callbacks):
+            return trigger_original(event, *args, **kwargs)  # a person's may take for ever
+        with hooks.uninterrupted():
+            return trigger_original(event, *args, **kwargs)
+
     @contextmanager
     def cancel_on_sigint(future: Any) -> Iterator[None]:
         with hooks.suspended_main(future):
@@ -158,7 +178,13 @@ def interrupt_changes(hooks: Hooks, kernel: Any, main: Any) -> list[Change]:
     return [
         SetAttribute(CANCEL, kernel, "_cancel_on_sigint", cancel_on_sigint),
         SetAttribute(RUN, main, "run_cell_async", run_cell_async),
+        SetAttribute(EVENTS, main.events, "trigger", trigger),
     ]
+
+
+def _is_ipythons(callback: Any) -> bool:
+    module = str(getattr(callback, "__module__", ""))
+    return module.split(".")[0] in ("IPython", "ipykernel")
 
 
 def changes(ledger: Ledger, hooks: Hooks, main: Any, when_started: Any) -> list[Change]:

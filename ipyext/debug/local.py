@@ -13,7 +13,7 @@ import platform
 import re
 import sys
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -47,6 +47,8 @@ class LocalAnswers:
         self._host = engine.host
         self._router = router
         self._explorers: deque[Any] = deque(maxlen=32)
+        self._modules_of: tuple[str, ...] = ()
+        self._files: list[Message] = []
 
     # -- around a session ----------------------------------------------------------------------
 
@@ -137,11 +139,10 @@ class LocalAnswers:
         return {"threads": self.threads()}
 
     async def _modules(self, party: Party, request: Message, arguments: Message) -> Message:
-        found = []
-        for number, (name, module) in enumerate(list(sys.modules.items())):
-            path = getattr(getattr(module, "__spec__", None), "origin", None)
-            if isinstance(path, str) and path.endswith(".py"):
-                found.append({"id": number, "name": name, "path": path})
+        names = tuple(sys.modules)
+        if names != self._modules_of:  # looking at all of them takes some milliseconds
+            self._modules_of, self._files = names, list(_files())
+        found = self._files
         start = int(arguments.get("startModule") or 0)
         count = int(arguments.get("moduleCount") or len(found))
         if start < 0 or count < 0:
@@ -350,6 +351,14 @@ class LocalAnswers:
                 core.answer(party, request, body)
 
         self._router.do(core.ask, *question, then)
+
+
+def _files() -> Iterator[Message]:
+    """The modules that are Python files."""
+    for number, (name, module) in enumerate(list(sys.modules.items())):
+        path = getattr(getattr(module, "__spec__", None), "origin", None)
+        if isinstance(path, str) and path.endswith(".py"):
+            yield {"id": number, "name": name, "path": path}
 
 
 def is_hidden(name: object) -> bool:

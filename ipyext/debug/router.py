@@ -43,7 +43,8 @@ class DebugRouter:
     Attributes:
         debugpy: the boundary's debugger.
         core: the multiplexer; for the router's thread only.
-        pausing: threads that were told to stop wherever they are, and what they worked on then.
+        pausing: threads that were told to stop wherever they are, and what they worked on then;
+            each looks itself up when it begins a cell.
         linger: seconds for which the breakpoints of a lost Jupyter client stay.
     """
 
@@ -350,6 +351,7 @@ class DebugRouter:
         self._local.after_stop()
         self._tell_said()
         places.clear()
+        self.pausing.clear()
         self._do(self.core.backend_stopped)
 
     def _expire(self, party: Party) -> None:
@@ -394,10 +396,14 @@ class DebugRouter:
             log.warning("%s", error)
         thread = threading.current_thread()
         self.debugpy.trace_this_thread()
-        asked = self.pausing.get(self.debugpy.thread_id(thread))
-        shell = self._engine.shell_of(thread)
-        if asked is not None and shell is not None and asked is shell.current:
+        number, shell = self.debugpy.thread_id(thread), self._engine.shell_of(thread)
+        asked = self.pausing.get(number)
+        if asked is None or shell is None:
+            return
+        if asked is shell.current:
             self.debugpy.pause(thread)  # as this cell began: it has nothing to stop in until now
+        else:  # a cell before, which ended first
+            self.pausing.pop(number, None)
 
     # -- threads that stop ---------------------------------------------------------------------
 

@@ -124,6 +124,39 @@ def test_pause_of_a_cell_that_begins(
     assert kernel.execute("1 + 1", subshell=where).result == "2"
 
 
+def test_a_pause_of_a_cell_that_ends(kernel: Wire, debugger: JupyterDap, where: str | None) -> None:
+    """Its code has run already, and the next cell has nothing to do with it."""
+    console = kernel.create("console")
+    hold = (
+        "def hold(result):\n"
+        "    if threading.current_thread() is not mine: return\n"
+        "    get_ipython().events.unregister('post_run_cell', hold)\n"
+        "    ended.set(); let.wait(20)\n"
+    )
+    events = (
+        "import threading; mine = threading.current_thread()\n"
+        "ended, let = threading.Event(), threading.Event()\n"
+        f"exec(compile({hold!r}, '<frozen hold>', 'exec'))"
+    )
+    assert kernel.execute(events, subshell=where).status == "ok"
+    register = "get_ipython().events.register('post_run_cell', hold)"
+    running = kernel.send_execute(register, subshell=where)
+    assert kernel.execute("ended.wait(20)", subshell=console).result == "True"
+    thread = debugger.names()["main" if where is None else "subshell worker"]
+    debugger.do("pause", threadId=thread)
+    assert kernel.execute("let.set()", subshell=console).status == "ok"
+    assert kernel.wait(running)[0].status == "ok"
+    assert kernel.execute("1 + 1", subshell=where).result == "2"
+    assert debugger.events("stopped") == []
+    code = "a = 1\nb = 2\nb"
+    debugger.set_breakpoints(debugger.cell(code), 2)
+    running = kernel.send_execute(code, subshell=where)
+    stopped = debugger.wait_event("stopped")["body"]
+    assert (stopped["threadId"], stopped["reason"]) == (thread, "breakpoint")
+    debugger.do("continue", threadId=thread)
+    assert kernel.wait(running)[0].result == "2"
+
+
 @pytest.mark.parametrize("command", ["next", "stepIn"])
 def test_steps_in_a_loop_on_one_line(
     kernel: Wire, debugger: JupyterDap, where: str | None, command: str

@@ -16,7 +16,7 @@ def waiting(function, count):
             frame = frame.f_back
         return frame is not None
     while sum(map(within, sys._current_frames().values())) < count:
-        time.sleep(0.001)
+        time.sleep(0.001)  # nothing tells that a thread has begun to wait for a lock
 for number in range(5):
     pathlib.Path(f'fresh_{number}.py').write_text('value = 1')
 pathlib.Path('slow_one.py').write_text(

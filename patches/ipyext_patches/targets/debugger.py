@@ -224,7 +224,7 @@ class Debugpy:
             return
         import pydevd
 
-        self._pauses.disarm()
+        self._pauses.end()
         if self._one_line is not None:
             self._one_line.end()
         threads = list(threading.enumerate())
@@ -424,7 +424,8 @@ class Debugpy:
             return
         from _pydevd_bundle.pydevd_thread_lifecycle import resume_threads
 
-        # A step that went past the end of the cell before is over.
+        # A step that went past the end of the cell before is over, and so is a pause.
+        self._pauses.forget(threading.current_thread())
         with self._hooks.uninterrupted():
             resume_threads(thread_name(threading.current_thread()))
         forget_code(debugger)

@@ -24,7 +24,8 @@ class Pauses:
     def __init__(self, debugger: Callable[[], Any]) -> None:
         self._debugger = debugger
         self._armed: dict[threading.Thread, Any] = {}
-        self._inside: dict[threading.Thread, bool] = {}
+        # Threads in a stop. A dict, since taking a key out of one is no call; see `stop`.
+        self._inside: dict[threading.Thread, None] = {}
         self._again: set[threading.Thread] = set()
         self._wanted: set[threading.Thread] = set()
 
@@ -38,7 +39,7 @@ class Pauses:
         debugger, top = self._debugger(), sys._current_frames().get(thread.ident or 0)
         if debugger is None or top is None:
             return
-        self.disarm(thread)
+        self._disarm(thread)
         self._wanted.add(thread)
         info = debugger.set_additional_thread_info(thread)
         if thread in self._inside:
@@ -53,7 +54,7 @@ class Pauses:
         if frame is not None:
             self._armed[thread] = stop_at_next(thread, frame, self._stop_here)
             if info.pydev_state != STATE_RUN:  # it has stopped meanwhile; once is enough
-                self.disarm(thread)
+                self._disarm(thread)
 
     def _step(self, thread: threading.Thread, frame: FrameType) -> None:
         """Have a thread stop at the next line that it begins; it is in that frame."""
@@ -81,12 +82,22 @@ class Pauses:
 
         self._debugger().set_suspend(thread, CMD_THREAD_SUSPEND)
 
-    def disarm(self, *threads: threading.Thread) -> None:
-        """Let these go on, which have been told to stop; without any, all of them."""
-        for thread in threads or list(self._armed):
-            armed = self._armed.pop(thread, None)
-            if armed is not None:
-                armed.end()
+    def _disarm(self, thread: threading.Thread) -> None:
+        armed = self._armed.pop(thread, None)
+        if armed is not None:
+            armed.end()
+
+    def forget(self, thread: threading.Thread) -> None:
+        """What a thread has been told is over: its code has ended."""
+        self._disarm(thread)
+        self._wanted.discard(thread)
+
+    def end(self) -> None:
+        """The debugger is off: no thread stops for what it has been told."""
+        for thread in list(self._armed):
+            self._disarm(thread)
+        self._wanted.clear()
+        self._again.clear()
 
     def stop(self, thread: threading.Thread, frame: FrameType, stop: Callable[[], bool]) -> None:
         """Call `stop`, which lasts until the calling thread goes on; again, if paused meanwhile.
@@ -103,9 +114,9 @@ class Pauses:
             stop()
             return
         try:
-            self._inside[thread] = True
+            self._inside[thread] = None
             while True:
-                self.disarm(thread)
+                self._disarm(thread)
                 self._again.discard(thread)
                 if stop():
                     self._wanted.discard(thread)

@@ -61,6 +61,13 @@ class Cell:
         """Wait until the cell is marked as running."""
         expect(self.prompt).to_have_text("[*]:")
 
+    def reconnects(self, offered: bool = True) -> None:
+        """Press the button of its notice; or it shows nothing, since there is nothing to do."""
+        if offered:
+            self.output.get_by_role("button", name="Reconnect").click()
+        else:
+            expect(self.outputs).to_have_count(0)
+
     def has_run(self, count: int | None = None) -> None:
         """Wait until the cell has an execution count."""
         wanted = r"\d+" if count is None else str(count)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from playwright.sync_api import expect
-
 from tests.lab.conftest import Open
 from tests.lab.pages import SUBSHELL_CONSOLE
 from tests.lab.server import STOCK, Server
@@ -21,11 +19,7 @@ def test_load_and_unload(notebook: Open, server: Server) -> None:
     page.offers(SUBSHELL_CONSOLE, stock_has_subshells)
     loaded = page.run(0)
     loaded.has_run(1)
-    button = loaded.output.get_by_role("button", name="Reconnect")
-    if stock_has_subshells:
-        expect(loaded.outputs).to_have_count(0)
-    else:
-        button.click()
+    loaded.reconnects(offered=not stock_has_subshells)
     page.offers(SUBSHELL_CONSOLE)
     main = page.run(1)
     main.runs()
@@ -38,7 +32,7 @@ def test_load_and_unload(notebook: Open, server: Server) -> None:
     unloaded = page.run(2)
     unloaded.has_run(3)
     if not stock_has_subshells:
-        unloaded.output.get_by_role("button", name="Reconnect").click()
+        unloaded.reconnects()
     page.offers(SUBSHELL_CONSOLE, stock_has_subshells)
 
 

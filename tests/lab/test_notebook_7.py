@@ -56,11 +56,7 @@ def test_load_and_unload(notebook: Open, server: Server) -> None:
     page.knows_subshells(stock_has_subshells)
     loaded = page.run(0)
     loaded.has_run(1)
-    button = loaded.output.get_by_role("button", name="Reconnect")
-    if stock_has_subshells:
-        expect(loaded.outputs).to_have_count(0)
-    else:
-        button.click()
+    loaded.reconnects(offered=not stock_has_subshells)
     page.knows_subshells()
     main = page.run(1)
     main.runs()
@@ -71,7 +67,7 @@ def test_load_and_unload(notebook: Open, server: Server) -> None:
     unloaded = page.run(4)
     unloaded.has_run(3)
     if not stock_has_subshells:
-        unloaded.output.get_by_role("button", name="Reconnect").click()
+        unloaded.reconnects()
     page.knows_subshells(stock_has_subshells)
 
 

@@ -167,6 +167,12 @@ class ChildShell(Shell):
             running.interrupt()
         return reach is not Reach.NOTHING
 
+    def interrupt_again(self, work: int) -> None:
+        """Interrupt its code once more, if it is still at the work of that number. Any thread."""
+        with self.gate.during(work) as it_is:
+            if it_is:
+                self._interrupt_code()
+
     def stop(self) -> None:
         """End the thread as soon as its code lets it. `close` first. Any thread."""
         self.interrupt()

@@ -73,6 +73,7 @@ class Engine:
             self.main_gate,
             self._children,
             lambda: self.debug.exception_comes(),
+            host.in_shell_channel,
         )
         self.main_calls = MainCalls(self.parent, self.contexts, self.interrupts)
         self.exit_guard = ExitGuard(self.contexts.threads)
@@ -272,6 +273,11 @@ class Engine:
 
     def sigint(self) -> None:
         self.interrupts.on_sigint()
+
+    def dropped(self, kind: type[BaseException]) -> bool:
+        if not issubclass(kind, KeyboardInterrupt):
+            return False
+        return self.interrupts.dropped(self.shell_of(threading.current_thread()))
 
     def main_busy(self) -> bool:
         return self.parent.busy

@@ -71,6 +71,7 @@ class Gate:
         self._lock = threading.RLock()
         self._thread_id = 0
         self._working = False
+        self._work = 0
         self._waiting = False
         self._suspended = False
         self._open = False
@@ -86,6 +87,7 @@ class Gate:
         """The thread works on something. Interrupts of it are forgotten at the end."""
         with self._lock:
             self._working, self._waiting, self.asked = True, False, None
+            self._work += 1
         try:
             yield
         finally:
@@ -202,6 +204,19 @@ class Gate:
             self._waiting = True
             return Reach.WAITING
 
+    def dropped(self) -> int | None:
+        """Python dropped a KeyboardInterrupt. The number of the work, if that was an interrupt."""
+        if not self._working or self.asked is None:
+            return None
+        self._arrived = 0.0  # what follows is no repetition
+        return self._work
+
+    @contextmanager
+    def during(self, work: int) -> Iterator[bool]:
+        """Whether the thread is still at the work of that number; it stays there. Any thread."""
+        with self._lock:
+            yield self._working and self._work == work
+
     def hold(self) -> None:
         """Have it raised when the code goes on."""
         with self._lock:
@@ -213,10 +228,13 @@ class MainGate:
 
     Everything here runs on main. While main works on a request but not in user code, an interrupt
     waits for the user code to begin, and is forgotten when the request ends.
+
+    Attributes:
+        asked: the present request was interrupted.
     """
 
     def __init__(self) -> None:
-        self.working = False
+        self.working = self.asked = False
         self.interrupted = False
         self.closing = False
         self._is_open = False
@@ -275,7 +293,7 @@ class MainGate:
     @contextmanager
     def request(self) -> Iterator[None]:
         """Main works on a request."""
-        self.working, self._pending = True, False
+        self.working, self._pending, self.asked = True, False, False
         try:
             yield
         finally:
@@ -296,6 +314,7 @@ class MainGate:
         Raises:
             KeyboardInterrupt: user code runs.
         """
+        self.asked = self.working
         if self._is_open:
             if not self.closing and not self._held:
                 raise KeyboardInterrupt

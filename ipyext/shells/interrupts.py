@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import signal
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import psutil
 
 from ipyext.shells.child import ChildShell
 from ipyext.shells.interrupt import MainGate
-from ipyext.shells.shell import ParentShell
+from ipyext.shells.shell import ParentShell, Shell
 
 
 class Blocked(NamedTuple):
@@ -31,6 +32,7 @@ class Interrupts:
         main_gate: where main's SIGINT may land.
         children: gives the children that run people's code, the one of the comms included.
         arriving: called on main before a KeyboardInterrupt is raised there.
+        soon: calls a function soon, in a thread that runs no people's code.
     """
 
     def __init__(
@@ -39,11 +41,14 @@ class Interrupts:
         main_gate: MainGate,
         children: Callable[[], list[ChildShell]],
         arriving: Callable[[], None],
+        soon: Callable[[Callable[[], Any]], None],
     ) -> None:
         self._parent = parent
         self._main_gate = main_gate
         self._children = children
         self._arriving = arriving
+        self._soon = soon
+        self._again: Any = None  # the request of main that the SIGINT on its way is for
         self._for_main = False  # the SIGINT that is on its way was sent here, to main
 
     def stop_button(self) -> list[Blocked]:
@@ -73,6 +78,27 @@ class Interrupts:
         child.interrupt()
         return [] if seconds is None else [Blocked(str(child.id), child.name, seconds)]
 
+    def dropped(self, shell: Shell | None) -> bool:
+        """Python dropped a KeyboardInterrupt in the calling thread, which is that of `shell`.
+
+        True if it was an interrupt: it comes again, unless the code ends first. Not from this
+        thread, where it would arrive, and be dropped, before whoever calls has returned.
+        """
+        if isinstance(shell, ChildShell):
+            work = shell.gate.dropped()
+            if work is not None:
+                self._soon(functools.partial(shell.interrupt_again, work))
+                return True
+        elif shell is self._parent and self._main_gate.asked:
+            self._soon(functools.partial(self._main_again, self._parent.current))
+            return True
+        return False
+
+    def _main_again(self, request: Any) -> None:
+        if request is not None and self._parent.current is request:
+            self._again = request
+            os.kill(os.getpid(), signal.SIGINT)
+
     def on_sigint(self) -> None:
         """SIGINT came. Main thread.
 
@@ -82,6 +108,9 @@ class Interrupts:
             KeyboardInterrupt: into the user code of main, which it interrupted.
         """
         for_main, self._for_main = self._for_main, False
+        again, self._again = self._again, None
+        if again is not None and self._parent.current is not again:
+            return
         self._arriving()
         stop = self._parent.stopped_at
         if stop is not None:

@@ -151,6 +151,7 @@ class Host:
             cells,
             completer,
             debugpy_api,
+            dropped,
             figures,
             history,
             import_locks,
@@ -178,6 +179,7 @@ class Host:
         yield from python.thread_changes(ledger, hooks)
         yield from python.blocking_changes(ledger, hooks)
         yield from import_locks.changes(ledger, hooks)
+        yield dropped.change(ledger, hooks)
         yield python.interval_change()
         yield python.thread_shutdown_change(hooks)
         yield from python.input_changes(ledger, hooks, stock)

@@ -174,6 +174,9 @@ class Hooks(Protocol):
     def sigint(self) -> None:
         """SIGINT came. Raises KeyboardInterrupt where main's user code is to have it. Main."""
 
+    def dropped(self, kind: type[BaseException]) -> bool:
+        """Python drops an exception in the calling code. True if it comes again. Any thread."""
+
     def main_ended(self) -> None:
         """Main's code has ended; Python now waits for threads that are no daemons. Main."""
 

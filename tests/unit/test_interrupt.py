@@ -45,6 +45,22 @@ def test_a_gate_takes_only_what_can_be_delivered() -> None:
     assert gate.interrupt() is Reach.NOTHING
 
 
+def test_a_dropped_interrupt_belongs_to_its_work() -> None:
+    gate = Gate()
+    with gate.work():
+        assert gate.dropped() is None  # nobody interrupted it
+        gate.interrupt()
+        first = gate.dropped()
+        assert first is not None
+        with gate.during(first) as it_is:
+            assert it_is
+    assert gate.dropped() is None
+    with gate.during(first) as it_is:
+        assert not it_is
+    with gate.work(), gate.during(first) as it_is:
+        assert not it_is
+
+
 class LateGate(Gate):
     """Somebody interrupts in the very moment in which the code stops running, once."""
 

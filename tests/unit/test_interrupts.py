@@ -37,7 +37,7 @@ def test_a_child_that_began_after_the_stop_is_spared(sent: list[int]) -> None:
     child: Any = Child()
     parent: Any = SimpleNamespace(busy=False, stopped_at=None)
     gate: Any = SimpleNamespace(on_signal=lambda: False)
-    interrupts = Interrupts(parent, gate, lambda: [child], lambda: None)
+    interrupts = Interrupts(parent, gate, lambda: [child], lambda: None, lambda call: call())
     interrupts.stop_button()
     assert sent == [signal.SIGINT]
     child.busy = True
@@ -47,3 +47,36 @@ def test_a_child_that_began_after_the_stop_is_spared(sent: list[int]) -> None:
     assert child.interrupted == 1
     interrupts.stop_button()
     assert (sent, child.interrupted) == ([signal.SIGINT], 2)
+
+
+def test_a_dropped_one_comes_again_to_the_same_request_of_main_only(sent: list[int]) -> None:
+    parent: Any = SimpleNamespace(busy=True, stopped_at=None, current="first")
+    signals: list[None] = []
+    gate: Any = SimpleNamespace(asked=True, on_signal=lambda: signals.append(None) or True)
+    later: list[Any] = []
+    interrupts = Interrupts(parent, gate, list, lambda: None, later.append)
+    assert interrupts.dropped(parent)
+    later.pop()()
+    assert sent == [signal.SIGINT]
+    interrupts.on_sigint()
+    assert len(signals) == 1
+    assert interrupts.dropped(parent)
+    parent.current = "second"
+    later.pop()()  # it has ended before anything was sent
+    assert sent == [signal.SIGINT]
+    assert interrupts.dropped(parent)
+    later.pop()()
+    parent.current = "third"  # and before the signal arrives
+    interrupts.on_sigint()
+    assert (len(sent), len(signals)) == (2, 1)
+    interrupts.on_sigint()
+    assert len(signals) == 2
+
+
+def test_what_was_not_asked_for_does_not_come_again(sent: list[int]) -> None:
+    parent: Any = SimpleNamespace(busy=True, stopped_at=None, current="first")
+    gate: Any = SimpleNamespace(asked=False)
+    interrupts = Interrupts(parent, gate, list, lambda: None, lambda call: call())
+    assert not interrupts.dropped(parent)
+    assert not interrupts.dropped(None)  # a thread that a cell has started
+    assert sent == []

@@ -245,7 +245,7 @@ class _Quiet:
 class _Raises(_Quiet):
     """User code gets a KeyboardInterrupt."""
 
-    __gt__: Any = functools.partial(signal.default_int_handler, signal.SIGINT)
+    __gt__: Any = staticmethod(functools.partial(signal.default_int_handler, signal.SIGINT))
 
 
 class Sigint:

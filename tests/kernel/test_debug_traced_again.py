@@ -7,6 +7,13 @@ import pytest
 from tests.dap import JupyterDap
 from tests.wire import Wire
 
+# Some thread is at the loop of the cell.
+LINES = (
+    "import sys\n"
+    "any((f.f_code.co_name, f.f_lineno) == ('<module>', 3) and 'ipykernel' in f.f_code.co_filename"
+    " for f in sys._current_frames().values())"
+)
+
 
 @pytest.mark.parametrize("on", ["stop", "pause", "condition", "sleeping condition", "log message"])
 def test_code_that_goes_on_after_an_interrupt_is_debugged(
@@ -47,7 +54,10 @@ def test_code_that_goes_on_after_an_interrupt_is_debugged(
     debugger.forget()
     running = kernel.send_execute(code, subshell=where)
     if on == "pause":
-        kernel.wait_for_text(running, "begun")
+        kernel.wait_for_text(running, "begun")  # which it may still be at
+        look = kernel.create()
+        while kernel.execute(LINES, subshell=look).result != "True":
+            pass
         names = debugger.names()
         debugger.do("pause", threadId=names["main"] if where is None else names["subshell worker"])
     if on in ("stop", "pause"):

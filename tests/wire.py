@@ -393,7 +393,7 @@ class KernelProcess:
     def stacks(self) -> str:
         """What each thread of the kernel is doing now, and what it has logged, for people."""
         if self.process.poll() is not None:
-            return f"the kernel is gone:\n{self.log.read_text()}"
+            return f"the kernel is gone ({self.process.returncode}):\n{self.log.read_text()}"
         if not self._stacks.exists():  # it has not begun yet, and the signal would end it
             return f"the kernel has not begun:\n{self.log.read_text()}"
         former = self._stacks.stat().st_size

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import os
 import subprocess
 import sys
@@ -82,7 +83,8 @@ def test_rubbish(kernel: Wire, new_editor: Callable[[], TcpDap], rubbish: str) -
     """Whoever sends it is told so or hung up on, and nobody else notices."""
     editor, other = new_editor(), new_editor()
     editor.attach()
-    other.send_bytes(RUBBISH[rubbish])
+    with contextlib.suppress(ConnectionError):  # hung up on before all of it was sent
+        other.send_bytes(RUBBISH[rubbish])
     said = other.ends_or_says()
     assert said is None or (said["event"], said["body"]["category"]) == ("output", "important")
     assert editor.do("threads")["threads"]

@@ -20,7 +20,7 @@ from ipyext_patches.errors import DebuggerInUseError
 from ipyext_patches.ledger import Change, Ledger, SetAttribute, Wrap
 from ipyext_patches.ports import Hooks
 from ipyext_patches.spec import Patch, function
-from ipyext_patches.targets import instructions, pauses
+from ipyext_patches.targets import instructions, pauses, tracing
 from ipyext_patches.targets.explorer import Explorer
 from ipyext_patches.targets.forks import take_off, when_forked
 from ipyext_patches.targets.kernel_threads import marked
@@ -44,6 +44,7 @@ from ipyext_patches.targets.tracing import (
     MONITORED,
     NoThreads,
     clear_monitoring,
+    keep_tracers,
     stay_traced,
     unmonitored,
     untrace,
@@ -96,7 +97,7 @@ HELPER = Patch(
 )
 
 # The files whose functions Python or debugpy call in place of debugpy's own.
-_CALLED = frozenset({__file__, instructions.__file__, pauses.__file__})
+_CALLED = frozenset({__file__, instructions.__file__, pauses.__file__, tracing.__file__})
 _HIDING = "PYDEVD_APPLY_PATCHING_TO_HIDE_PYDEVD_THREADS"
 _QUIET = "PYDEVD_DISABLE_FILE_VALIDATION"
 
@@ -183,6 +184,7 @@ class Debugpy:
         if not MONITORED:
             shim = NoThreads(pydevd_tracing.pydev_monkey)
             changes.append(SetAttribute(HELPER, pydevd_tracing, "pydev_monkey", shim))
+            changes += keep_tracers(pydevd.PyDB, switch)
         self._ledger.apply(changes)
         self._trace_hook = threading.gettrace()
         when_forked(self._leave_fork)
@@ -235,14 +237,13 @@ class Debugpy:
             pydevd.stoptrace()
             end_threads(threads, read)
         finally:
-            del debugger
             when_forked(None)
             self._ledger.revert()
             self._py_db = None
         threading.settrace(self._trace_hook)
         sys.modules["debugpy.server.api"]._config["subProcess"] = self._children
         if not MONITORED:
-            untrace(threads)
+            untrace(threads, debugger)
         forget_steps()
         self._forget_stock()
 

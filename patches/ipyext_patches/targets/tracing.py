@@ -6,12 +6,30 @@ import contextlib
 import ctypes
 import sys
 import threading
+from collections import deque
 from collections.abc import Callable, Container, Iterator
 from types import FrameType
 from typing import Any
 
+from ipyext_patches.ledger import Change, Switch, Wrap
+from ipyext_patches.spec import Patch, function
+
 # From here on pydevd uses sys.monitoring, which is not a matter of single threads.
 MONITORED = sys.version_info >= (3, 12)
+
+KEEP = Patch(
+    id="debugger.tracers",
+    target="pydevd.PyDB.enable_tracing, pydevd.PyDB.set_trace_for_frame_and_parents",
+    what="Up to Python 3.11: trace functions that others take the place of live on for a while.",
+    why=(
+        "The interpreter borrows the one that it is about to call. Code that the garbage collector "
+        "runs at that moment lets other threads run, and one that replaces it crashes the process."
+    ),
+    upstream="Python/ceval.c call_trace; pydevd_cython.pyx SafeCallWrapper",
+    shape=function(),
+)
+_KEPT = "_kept_tracers"
+_NUMBER = 4096  # of them: many times what all frames of all threads have at once
 
 
 def no_trace() -> None:
@@ -19,6 +37,36 @@ def no_trace() -> None:
     import pydevd_tracing
 
     (pydevd_tracing.TracingFunctionHolder._original_tracing or sys.settrace)(None)
+
+
+def keep_tracers(debugger_class: Any, switch: Switch) -> list[Change]:
+    """See `KEEP`."""
+
+    def enable(wrapped: Any, debugger: Any, args: Any, kwargs: Any) -> Any:
+        for tracer in (*args[:1], kwargs.get("thread_trace_func")):
+            _keep(debugger, tracer)
+        return wrapped(*args, **kwargs)
+
+    def set_trace(wrapped: Any, debugger: Any, args: Any, kwargs: Any) -> Any:
+        _keep_those_of(debugger, args[1] if len(args) > 1 else kwargs.get("frame"))
+        return wrapped(*args, **kwargs)
+
+    return [
+        Wrap(KEEP, debugger_class, "enable_tracing", enable, switch),
+        Wrap(KEEP, debugger_class, "set_trace_for_frame_and_parents", set_trace, switch),
+    ]
+
+
+def _keep(debugger: Any, tracer: Any) -> None:
+    if debugger is None or tracer is None or tracer is debugger.trace_dispatch:
+        return
+    vars(debugger).setdefault(_KEPT, deque(maxlen=_NUMBER)).append(tracer)
+
+
+def _keep_those_of(debugger: Any, frame: FrameType | None) -> None:
+    while frame is not None:
+        _keep(debugger, frame.f_trace)
+        frame = frame.f_back
 
 
 class NoThreads:
@@ -155,7 +203,7 @@ def _is_pydevd(name: str) -> bool:
     return "pydevd" in name and not name.endswith("pydev_monkey.py")
 
 
-def untrace(threads: list[threading.Thread]) -> None:
+def untrace(threads: list[threading.Thread], debugger: Any) -> None:
     """Up to Python 3.11: end the tracing of `threads`, also of one that is in a loop."""
     import pydevd_tracing
 
@@ -166,6 +214,8 @@ def untrace(threads: list[threading.Thread]) -> None:
         ended.add(threading.get_ident())
 
     running = sys._current_frames()
+    for frame in running.values():
+        _keep_those_of(debugger, frame)
     others: list[int] = []
     for thread in threads:
         if getattr(thread, "is_pydev_daemon_thread", False) or thread.ident not in running:

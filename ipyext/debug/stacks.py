@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from ipyext.shells import view
 from ipyext.shells.child import ChildShell
+from ipyext_patches import no_collection
 
 if TYPE_CHECKING:
     from ipyext.shells.engine import Engine
@@ -204,11 +205,12 @@ class _Raw:
 
 def _raw_stacks(idents: Iterable[int | None]) -> list[list[_Raw]]:
     """The stacks of those threads, innermost first; empty for one that does not run."""
-    current: dict[int, FrameType] = sys._current_frames()  # noqa: SLF001  # there is no other way
-    try:
-        return [_walk(None if ident is None else current.get(ident)) for ident in idents]
-    finally:
-        current.clear()
+    with no_collection():
+        current: dict[int, FrameType] = sys._current_frames()  # noqa: SLF001  # no other way
+        try:
+            return [_walk(None if ident is None else current.get(ident)) for ident in idents]
+        finally:
+            current.clear()
 
 
 def _walk(frame: FrameType | None) -> list[_Raw]:

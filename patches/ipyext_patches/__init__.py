@@ -12,6 +12,7 @@ from ipyext_patches.errors import (
     PatchError,
     UnsupportedTargetError,
 )
+from ipyext_patches.frames import no_collection
 from ipyext_patches.host import Host, find_host
 from ipyext_patches.loops import LoopCalls, call_soon
 from ipyext_patches.spec import Patch, PatchReport
@@ -34,4 +35,5 @@ __all__ = [
     "find_host",
     "findings",
     "installed",
+    "no_collection",
 ]

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from ipyext_patches.frames import no_collection
 from ipyext_patches.ledger import Ledger
 from ipyext_patches.targets.tracing import keep_tracers
 
@@ -27,6 +28,8 @@ class Debugger:
     def enable_tracing(self, thread_trace_func: Any = None) -> None:
         self.tracer = thread_trace_func
 
+    def set_tracing_for_untraced_contexts(self, breakpoints_changed: bool = False) -> None: ...
+
     def set_trace_for_frame_and_parents(self, ident: int, frame: FrameType) -> None:
         frame.f_trace = None
 
@@ -39,6 +42,7 @@ class Tracer:
 def debugger() -> Any:
     class Patched(Debugger):
         enable_tracing = Debugger.enable_tracing
+        set_tracing_for_untraced_contexts = Debugger.set_tracing_for_untraced_contexts
         set_trace_for_frame_and_parents = Debugger.set_trace_for_frame_and_parents
 
     ledger = Ledger()
@@ -74,3 +78,21 @@ def test_they_end_with_the_debugger(debugger: Any) -> None:
     vars(debugger).clear()
     gc.collect()
     assert former() is None
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 12), reason="collects between two bytecodes only")
+@pytest.mark.parametrize("enabled", [True, False])
+def test_nothing_is_collected_while_frames_are_looked_at(enabled: bool) -> None:
+    former = gc.isenabled()
+    (gc.enable if enabled else gc.disable)()
+    try:
+        with no_collection():
+            with no_collection():
+                assert not gc.isenabled()
+            assert not gc.isenabled()
+        assert gc.isenabled() is enabled
+        with pytest.raises(KeyboardInterrupt), no_collection():
+            raise KeyboardInterrupt
+        assert gc.isenabled() is enabled
+    finally:
+        (gc.enable if former else gc.disable)()

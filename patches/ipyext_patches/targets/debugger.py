@@ -17,6 +17,7 @@ from types import FrameType
 from typing import Any
 
 from ipyext_patches.errors import DebuggerInUseError
+from ipyext_patches.frames import no_collection
 from ipyext_patches.ledger import Change, Ledger, SetAttribute, Wrap
 from ipyext_patches.ports import Hooks
 from ipyext_patches.spec import Patch, function
@@ -321,6 +322,7 @@ class Debugpy:
             self._prevented(thread)
             raise
 
+    @no_collection()
     def breakpoints_set(self) -> None:
         """Breakpoints have changed: see them also in code that runs."""
         running = sys._current_frames()

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
+from ipyext_patches.frames import no_collection
 from ipyext_patches.targets.instructions import stop_at_next
 from ipyext_patches.targets.tracing import expect_stop
 from ipyext_patches.targets.visible import internal_paths, runs_a_cell
@@ -29,6 +30,7 @@ class Pauses:
         self._again: set[threading.Thread] = set()
         self._wanted: set[threading.Thread] = set()
 
+    @no_collection()
     def pause(self, thread: threading.Thread) -> None:
         """Have a thread stop in the code that people see, as soon as it is there.
 

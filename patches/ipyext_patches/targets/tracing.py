@@ -11,6 +11,7 @@ from collections.abc import Callable, Container, Iterator
 from types import FrameType
 from typing import Any
 
+from ipyext_patches.frames import no_collection
 from ipyext_patches.ledger import Change, Switch, Wrap
 from ipyext_patches.spec import Patch, function
 
@@ -19,13 +20,23 @@ MONITORED = sys.version_info >= (3, 12)
 
 KEEP = Patch(
     id="debugger.tracers",
-    target="pydevd.PyDB.enable_tracing, pydevd.PyDB.set_trace_for_frame_and_parents",
-    what="Up to Python 3.11: trace functions that others take the place of live on for a while.",
+    target=(
+        "pydevd.PyDB: enable_tracing, set_trace_for_frame_and_parents, "
+        "set_tracing_for_untraced_contexts"
+    ),
+    what=(
+        "Up to Python 3.11: trace functions that others take the place of live on for a while, "
+        "and no garbage is collected while frames of other threads are looked at."
+    ),
     why=(
         "The interpreter borrows the one that it is about to call. Code that the garbage collector "
-        "runs at that moment lets other threads run, and one that replaces it crashes the process."
+        "runs at that moment lets other threads run, and one that replaces it crashes the process. "
+        "So does one that leaves a frame of which an object is just being made."
     ),
-    upstream="Python/ceval.c call_trace; pydevd_cython.pyx SafeCallWrapper",
+    upstream=(
+        "Python/ceval.c call_trace; Python/pystate.c _PyThread_CurrentFrames; "
+        "pydevd_cython.pyx SafeCallWrapper"
+    ),
     shape=function(),
 )
 _KEPT = "_kept_tracers"
@@ -48,10 +59,16 @@ def keep_tracers(debugger_class: Any, switch: Switch) -> list[Change]:
         return wrapped(*args, **kwargs)
 
     def set_trace(wrapped: Any, debugger: Any, args: Any, kwargs: Any) -> Any:
-        _keep_those_of(debugger, args[1] if len(args) > 1 else kwargs.get("frame"))
-        return wrapped(*args, **kwargs)
+        with no_collection():
+            _keep_those_of(debugger, args[1] if len(args) > 1 else kwargs.get("frame"))
+            return wrapped(*args, **kwargs)
+
+    def set_all(wrapped: Any, debugger: Any, args: Any, kwargs: Any) -> Any:
+        with no_collection():
+            return wrapped(*args, **kwargs)
 
     return [
+        Wrap(KEEP, debugger_class, "set_tracing_for_untraced_contexts", set_all, switch),
         Wrap(KEEP, debugger_class, "enable_tracing", enable, switch),
         Wrap(KEEP, debugger_class, "set_trace_for_frame_and_parents", set_trace, switch),
     ]
@@ -203,6 +220,7 @@ def _is_pydevd(name: str) -> bool:
     return "pydevd" in name and not name.endswith("pydev_monkey.py")
 
 
+@no_collection()
 def untrace(threads: list[threading.Thread], debugger: Any) -> None:
     """Up to Python 3.11: end the tracing of `threads`, also of one that is in a loop."""
     import pydevd_tracing

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import os
 import sys
 import threading
 from collections.abc import Iterator
 
 _looking = threading.RLock()
+_stopped = False  # by this module
 
 
 @contextlib.contextmanager
@@ -23,11 +25,27 @@ def no_collection() -> Iterator[None]:
     if sys.version_info >= (3, 12):
         yield
         return
+    global _stopped
     with _looking:
         enabled = gc.isenabled()
         try:
+            _stopped = _stopped or enabled
             gc.disable()
             yield
         finally:
             if enabled:
                 gc.enable()
+                _stopped = False
+
+
+def _forked() -> None:
+    """In a process just forked, maybe while another thread was within: that one is not there."""
+    global _looking, _stopped
+    _looking = threading.RLock()
+    if _stopped:
+        _stopped = False
+        gc.enable()
+
+
+if sys.version_info < (3, 12) and hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forked)  # for good: Python has no way back

@@ -6,7 +6,10 @@ The crash itself takes a garbage collection at just the wrong moment, in which a
 from __future__ import annotations
 
 import gc
+import os
+import signal
 import sys
+import threading
 import weakref
 from types import FrameType
 from typing import Any
@@ -95,4 +98,38 @@ def test_nothing_is_collected_while_frames_are_looked_at(enabled: bool) -> None:
             raise KeyboardInterrupt
         assert gc.isenabled() is enabled
     finally:
+        (gc.enable if former else gc.disable)()
+
+
+@pytest.mark.skipif(
+    sys.version_info >= (3, 12) or not hasattr(os, "fork"), reason="nothing is held there"
+)
+@pytest.mark.parametrize("enabled", [True, False])
+def test_a_process_forked_meanwhile_collects_as_before(enabled: bool) -> None:
+    former = gc.isenabled()
+    within, leave = threading.Event(), threading.Event()
+
+    def look() -> None:
+        with no_collection():
+            within.set()
+            leave.wait()
+
+    (gc.enable if enabled else gc.disable)()
+    thread = threading.Thread(target=look)
+    try:
+        thread.start()
+        within.wait()
+        child = os.fork()
+        if child == 0:
+            signal.signal(signal.SIGALRM, signal.SIG_DFL)  # pytest-timeout has one
+            signal.alarm(10)  # ends it, if it hangs
+            right = gc.isenabled() is enabled
+            with no_collection():  # does not wait for a thread that is not there
+                right = right and not gc.isenabled()
+            os._exit(0 if right and gc.isenabled() is enabled else 1)
+        assert os.waitpid(child, 0)[1] == 0
+        assert not gc.isenabled()
+    finally:
+        leave.set()
+        thread.join()
         (gc.enable if former else gc.disable)()

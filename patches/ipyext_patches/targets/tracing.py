@@ -231,6 +231,7 @@ def untrace(threads: list[threading.Thread], debugger: Any) -> None:
         untrace_this(frame)
         ended.add(threading.get_ident())
 
+    _keep(debugger, trace_no_more)
     running = sys._current_frames()
     for frame in running.values():
         _keep_those_of(debugger, frame)

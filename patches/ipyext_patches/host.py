@@ -209,7 +209,7 @@ class Host:
 
     def _channel_changes(self) -> Iterator[Change]:
         """Last: from here on messages come to us."""
-        from ipyext_patches.targets.channels import CONTROL, SHELL, START, STDIN
+        from ipyext_patches.targets.channels import CONTROL, SHELL, START, STDIN, begin_start
 
         stock, channels = self.kernel, self._channels
 
@@ -225,6 +225,7 @@ class Host:
             start = stock.start
 
             def start_and_take() -> None:
+                begin_start(stock)
                 start()
                 if self._ledger.switch.on:
                     channels.take()

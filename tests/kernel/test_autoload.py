@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from packaging.version import Version
 
-from tests.conftest import IPYKERNEL
+from tests.conftest import LANE
 from tests.wire import KernelProcess, Wire
 
 Start = Callable[..., KernelProcess]
@@ -153,13 +153,52 @@ def test_an_extension_loaded_before_it(start_kernel: Start, tmp_path: Path) -> N
 def test_requests_that_wait_while_the_kernel_starts(start_kernel: Start, tmp_path: Path) -> None:
     """What is published may come before the subscription; replies wait for their client."""
     kernel = by_ext(start_kernel, tmp_path).connect()
-    # From 6.30 on, ipykernel itself loses control requests that come before it is ready for them
-    # (KeyError: '_control_lock').
-    channels = ("shell",) if Version("6.30") <= IPYKERNEL else ("shell", "control")
     sent = [
         kernel.send("kernel_info_request", channel=channel)
         for _ in range(30)
-        for channel in channels
+        for channel in ("shell", "control")
     ]
     kernel.until(lambda: all(kernel.answers[m].reply is not None for m in sent), what="replies")
     assert {kernel.answers[msg_id].status for msg_id in sent} == {"ok"}
+
+
+WAITS = """
+import threading
+
+def load_ipython_extension(shell):
+    \"\"\"The control thread is done with a request before main goes on.\"\"\"
+    stream, done = shell.kernel.control_stream, threading.Event()
+    listen = stream.on_recv
+
+    def on_recv(callback, **options):
+        async def call(frames):
+            try:
+                await callback(frames)
+            finally:
+                done.set()
+
+        stream.on_recv = listen
+        listen(call, **options)
+        assert done.wait(60)
+
+    stream.on_recv = on_recv
+"""
+
+
+@pytest.mark.skipif(LANE == 5, reason="it has no thread that reads control while main starts")
+@pytest.mark.parametrize("order", [("waits", "ipyext"), ("ipyext", "waits")], ids="_".join)
+def test_a_control_request_that_is_read_while_main_starts(
+    start_kernel: Start, tmp_path: Path, order: tuple[str, str]
+) -> None:
+    """ipykernel 6.30 to 7.2 reads them before it can answer them (KeyError: '_control_lock')."""
+    (tmp_path / "waits.py").write_text(WAITS)
+    process = start_kernel(
+        f"--IPKernelApp.extensions={order[0]}",
+        f"--IPKernelApp.extensions={order[1]}",
+        env={"PYTHONPATH": os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])},
+    )
+    kernel = process.connect()
+    sent = kernel.send("kernel_info_request", channel="control")
+    kernel.until(lambda: kernel.answers[sent].reply is not None, what="the reply")
+    assert kernel.answers[sent].status == "ok"
+    assert kernel.create("work")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -40,10 +41,18 @@ STDIN = Patch(
 START = Patch(
     id="channels.start",
     target="Kernel.start",
-    what="Takes the channels over as soon as the kernel has started.",
-    why="From a profile or --ext, the extension is loaded before there is anything to take over.",
-    upstream="ipykernel/kernelbase.py start",
+    what="Has a lock for control requests before any is read, and takes the channels over as soon "
+    "as the kernel has started.",
+    why="From a profile or --ext, the extension is loaded before there is anything to take over. "
+    "ipykernel 6.30 to 7.2 loses what its control thread reads before main has made the lock.",
+    upstream="ipykernel/kernelbase.py start (KeyError: '_control_lock')",
 )
+
+
+def begin_start(kernel: Any) -> None:
+    """Afterwards a control request may come as soon as `kernel` listens. Main, before its start."""
+    if kernel.has_trait("_control_lock"):
+        kernel._control_lock = asyncio.Lock()  # it makes another, once it has begun to listen
 
 
 class SharedStream:

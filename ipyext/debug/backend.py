@@ -196,7 +196,12 @@ def _reason(error: BaseException) -> str:
 
 
 async def _in_thread(function: Callable[[], Any], name: str) -> Any:
-    """Run `function` in a thread of its own, which debuggers leave alone."""
+    """Run `function` in a thread of its own, which debuggers leave alone.
+
+    Raises:
+        Exception: what it raised. One that would end the loop that awaits it, such as SystemExit,
+            is told by a RuntimeError.
+    """
     loop = asyncio.get_running_loop()
     future: asyncio.Future[Any] = loop.create_future()
 
@@ -205,8 +210,11 @@ async def _in_thread(function: Callable[[], Any], name: str) -> Any:
             return
         if error is None:
             future.set_result(result)
-        else:
+        elif isinstance(error, Exception) and not isinstance(error, StopIteration):
             future.set_exception(error)
+        else:
+            what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+            future.set_exception(RuntimeError(what))
 
     def run() -> None:
         result, failure = None, None

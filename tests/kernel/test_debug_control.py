@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -48,6 +49,31 @@ def test_evaluate_outside_of_frames(kernel: Wire) -> None:
     response = debugger.ask("evaluate", expression="n +")
     assert not response["success"]
     assert "SyntaxError" in response["message"]
+
+
+ENDS = [
+    "import sys; sys.exit()",
+    "raise KeyboardInterrupt",
+    "raise GeneratorExit('why')",
+    "next(iter(()))",
+]
+
+
+@pytest.mark.parametrize("expression", ENDS)
+def test_an_evaluation_that_raises_what_ends_threads(kernel: Wire, expression: str) -> None:
+    debugger = JupyterDap(kernel)
+    debugger.attach()
+    found = debugger.ask("evaluate", expression=expression, context="repl")
+    assert found["success"] is False
+    assert re.search("SystemExit|KeyboardInterrupt|GeneratorExit: why|StopIteration", str(found))
+    assert debugger.do("debugInfo")["isStarted"]
+
+
+def test_a_repr_that_ends_threads(kernel: Wire) -> None:
+    kernel.execute("class Ends:\n def __repr__(self): raise SystemExit\nends = Ends()")
+    debugger = JupyterDap(kernel)
+    debugger.ask("richInspectVariables", variableName="ends")
+    assert debugger.do("debugInfo")["isStarted"] is False
 
 
 def test_continue_of_a_thread_that_runs(kernel: Wire, stopped: tuple[JupyterDap, int, str]) -> None:

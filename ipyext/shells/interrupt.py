@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import ctypes
 import inspect
+import sys
 import threading
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterator
@@ -18,23 +19,45 @@ from enum import Enum
 from typing import Any
 
 
-def _set_async_exception(thread_id: int, exception: type[BaseException]) -> None:
-    argument = ctypes.py_object(exception)
-    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread_id), argument)
+_set = ctypes.pythonapi.PyThreadState_SetAsyncExc
 
 
 class _TakenBack(BaseException):
     """Replaces an exception that was not delivered."""
 
 
+_TAKEN_BACK = ctypes.py_object(_TakenBack)
+
+
+def _send(thread_id: int, exception: type[BaseException]) -> None:
+    """Have `exception` raised in another thread. Any thread.
+
+    Up to Python 3.11 the whole interpreter has one flag "an exception waits", which stays up as
+    long as that thread is in native code, and meanwhile 3.11 never gets beyond the beginning of a
+    function that is traced (ceval.c DO_TRACING), in any thread. Raising one here takes the flag
+    down; it goes up again when the other thread goes on (ceval_gil.h take_gil).
+    """
+    other, this = ctypes.c_ulong(thread_id), ctypes.c_ulong(threading.get_ident())
+    sent = ctypes.py_object(exception)
+    if sys.version_info >= (3, 12):
+        _set(other, sent)
+        return
+    try:
+        _set(other, sent)
+        _set(this, _TAKEN_BACK)  # no call of a Python function before this
+        while True:
+            threading.get_ident()  # delivered after a call at the latest
+    except _TakenBack:
+        pass
+
+
 def _take_back() -> None:
     """Take back what was sent to the calling thread and not delivered.
 
-    Not by sending None: up to Python 3.11 the interpreter's flag "an exception waits" then stays
-    up for good, which slows the thread down and hangs the next profiled call.
+    Not by sending None, which would leave the flag up for good, see `_send`.
     """
     try:
-        _set_async_exception(threading.get_ident(), _TakenBack)
+        _set(ctypes.c_ulong(threading.get_ident()), _TAKEN_BACK)
         while True:
             threading.get_ident()  # delivered after a call at the latest
     except _TakenBack:
@@ -119,7 +142,7 @@ class Gate:
             KeyboardInterrupt.__init__(self, *args)
             if threading.get_ident() != gate._thread_id and gate._delivery is new:
                 # Up to Python 3.11 a thread that is just being started has its creator's id.
-                _set_async_exception(gate._thread_id, new)
+                _send(gate._thread_id, new)
                 return
             gate.arriving()
             gate._arrived = time.monotonic()
@@ -197,7 +220,7 @@ class Gate:
                     self._late = True
                 elif self._delivery is None and time.monotonic() - self._arrived > SAME:
                     self._delivery = self._new_delivery()
-                    _set_async_exception(self._thread_id, self._delivery)
+                    _send(self._thread_id, self._delivery)
                 return Reach.RAISED
             if self._suspended:
                 return Reach.SUSPENDED

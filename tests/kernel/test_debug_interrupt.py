@@ -286,3 +286,36 @@ def test_an_interrupt_loses_no_message_of_the_debugger(
     thread = debugger.events("stopped")[-1]["body"]["threadId"]
     debugger.do("continue", threadId=thread)
     assert kernel.wait(running)[0].status == "ok"
+
+
+LOCKED = """
+import threading, time
+print("waits")
+lock.acquire()
+while True:
+    time.sleep(0)
+"""
+
+
+def test_interrupt_of_what_waits_for_a_lock(kernel: Wire, debugger: JupyterDap, child: str) -> None:
+    """It arrives when the lock is there. Until then all others go on, traced as they are."""
+    kernel.execute("import threading; lock = threading.Lock(); lock.acquire()")
+    running = kernel.send_execute(LOCKED, subshell=child)
+    kernel.wait_for_text(running, "waits")
+    kernel.control("interrupt_request", {"subshell_id": child})
+    other = kernel.create()
+    for where in (None, other):
+        assert kernel.execute("def f(): return 'goes on'\nf()", subshell=where).result
+    assert debugger.do("debugInfo")["isStarted"]
+    kernel.execute("lock.release()")
+    assert kernel.wait(running)[0].content["ename"] == "KeyboardInterrupt"
+
+
+def test_delete_of_what_waits_for_a_lock(kernel: Wire, debugger: JupyterDap, child: str) -> None:
+    kernel.execute("import threading; lock = threading.Lock(); lock.acquire()")
+    running = kernel.send_execute(LOCKED, subshell=child)
+    kernel.wait_for_text(running, "waits")
+    kernel.delete(child)
+    assert kernel.execute("def f(): return 'goes on'\nf()", subshell=kernel.create()).result
+    assert debugger.do("debugInfo")["isStarted"]
+    kernel.execute("lock.release()")

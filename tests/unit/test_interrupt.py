@@ -115,7 +115,7 @@ def test_no_second_interrupt_is_sent_while_one_is_on_its_way(
 ) -> None:
     sent: list[Any] = []
     taken_back: list[bool] = []
-    monkeypatch.setattr(interrupt, "_set_async_exception", lambda thread, error: sent.append(error))
+    monkeypatch.setattr(interrupt, "_send", lambda thread, error: sent.append(error))
     monkeypatch.setattr(interrupt, "_take_back", lambda: taken_back.append(True))
     gate = Gate()
     gate.open()

@@ -463,7 +463,10 @@ class DebugRouter:
                 listeners[thread] = former
 
     def exception_comes(self) -> None:
-        """An interrupt is raised in the calling thread, maybe in the debugger's own code."""
+        """An interrupt is raised in the calling thread, maybe in the debugger's own code.
+
+        It takes no lock: this may be a signal handler.
+        """
         if self.core.on:
             self.debugpy.exception_comes()
 

@@ -165,6 +165,7 @@ class Gate:
             self._open = True
             waiting, self._waiting = self._waiting, False
         if waiting:
+            self.arriving()
             raise KeyboardInterrupt
 
     def close(self) -> bool:
@@ -411,7 +412,9 @@ class Interruptible:
     def _exception(self, error: BaseException) -> BaseException:
         if self._interrupted and isinstance(error, asyncio.CancelledError):
             self._interrupted = False
-            return KeyboardInterrupt()
+            error = KeyboardInterrupt()
+        if isinstance(error, KeyboardInterrupt):
+            self._gate.arriving()
         return error
 
     def interrupt(self) -> None:
@@ -481,7 +484,7 @@ class _Steps(Awaitable[Any]):
                 step, value = self._coroutine.throw, error
                 continue
             if late:  # the code has just begun to await something
-                step, value = self._coroutine.throw, KeyboardInterrupt()
+                step, value = self._coroutine.throw, self._exception(KeyboardInterrupt())
                 continue
             try:
                 step, value = self._coroutine.send, (yield awaited)

@@ -81,6 +81,46 @@ def test_async_cell(kernel: Wire, debugger: JupyterDap, where: str | None) -> No
     assert kernel.wait(running)[0].content["ename"] == "KeyboardInterrupt"
 
 
+AWAITS = """\
+import asyncio, threading
+begun, cleaned = threading.Event(), []
+async def nap():
+    asyncio.get_running_loop().call_soon(begun.set)
+    await asyncio.sleep(100)
+try:
+    await nap()
+finally:
+    await asyncio.sleep(0)
+    cleaned.append(True)
+"""
+
+
+@pytest.mark.parametrize("command", ["next", "stepOut", "pause"])
+def test_interrupt_of_a_step_over_an_await(
+    kernel: Wire, debugger: JupyterDap, where: str | None, command: str
+) -> None:
+    """The cell ends, and does not stop where it awaited, nor in what it still does."""
+    other = kernel.create()
+    path = debugger.cell(AWAITS)
+    debugger.set_breakpoints(path, 7)
+    debugger.forget()
+    running = kernel.send_execute(AWAITS, subshell=where)
+    thread = debugger.wait_event("stopped")["body"]["threadId"]
+    debugger.set_breakpoints(path)
+    debugger.do("continue" if command == "pause" else command, threadId=thread)
+    assert kernel.execute("begun.wait(20)", subshell=other).result == "True"
+    if command == "pause":
+        debugger.do("pause", threadId=thread)
+    debugger.forget()
+    kernel.control("interrupt_request", {"subshell_id": where} if where else {})
+    assert kernel.wait(running)[0].content["ename"] == "KeyboardInterrupt"
+    assert debugger.events("stopped") == []
+    assert kernel.execute("cleaned", subshell=where).result == "[True]"
+    running = stop_in(kernel, debugger, where)  # it is debugged as before
+    debugger.do("continue", threadId=thread)
+    assert kernel.wait(running)[0].status == "ok"
+
+
 @pytest.mark.parametrize("restart", [False, True], ids=["shutdown", "restart"])
 def test_shutdown_while_stopped(start_kernel: Callable[..., KernelProcess], restart: bool) -> None:
     process = start_kernel()

@@ -35,6 +35,7 @@ from ipyext_patches.targets.pydevd_state import (
     connections,
     end_threads,
     forget_code,
+    forget_step,
     forget_steps,
     global_debugger,
     is_step,
@@ -405,11 +406,18 @@ class Debugpy:
                 event.set()
 
     def exception_comes(self) -> None:
-        """An exception is raised in the calling thread: should it leave debugpy's code, which ends
-        the tracing up to Python 3.11, that goes on.
+        """An interrupt is raised in the calling thread, wherever that is. It takes no lock.
+
+        A step or a pause of it is over: what ends at an `await` would stop there once more. Should
+        the exception leave debugpy's code, which ends the tracing up to Python 3.11, that goes on.
         """
         debugger = self._py_db
-        if debugger is not None and not MONITORED:
+        if debugger is None:
+            return
+        thread = threading.current_thread()
+        self._pauses.interrupted(thread)
+        forget_step(thread)
+        if not MONITORED:
             stay_traced(debugger, lambda: self._py_db is debugger, _CALLED)
 
     def is_untrue(self, message: dict[str, Any]) -> bool:

@@ -75,7 +75,7 @@ class Pauses:
 
     def _stop_here(self, thread: threading.Thread, frame: FrameType) -> None:
         debugger = self._debugger()
-        if debugger is not None:
+        if debugger is not None and thread in self._wanted:
             self._suspend(thread)
             debugger.do_wait_suspend(thread, frame, "line", None)
 
@@ -92,6 +92,10 @@ class Pauses:
     def forget(self, thread: threading.Thread) -> None:
         """What a thread has been told is over: its code has ended."""
         self._disarm(thread)
+        self._wanted.discard(thread)
+
+    def interrupted(self, thread: threading.Thread) -> None:
+        """Its code is interrupted instead. Takes no lock."""
         self._wanted.discard(thread)
 
     def end(self) -> None:

@@ -56,6 +56,17 @@ def forget_steps() -> None:
     resume_threads("*")
 
 
+def forget_step(thread: threading.Thread) -> None:
+    """The same for one thread, without a lock: safe in a signal handler."""
+    from _pydevd_bundle.pydevd_constants import STATE_RUN
+
+    details = getattr(thread, "additional_info", None)
+    if details is not None:
+        details.pydev_original_step_cmd = details.pydev_step_cmd = -1
+        details.pydev_step_stop = None
+        details.pydev_state = STATE_RUN
+
+
 def thread_name(thread: threading.Thread) -> Any:
     """What pydevd calls a thread."""
     from _pydevd_bundle.pydevd_constants import get_thread_id

@@ -22,6 +22,7 @@ from ipyext_patches.ledger import Change, Ledger, SetAttribute, Wrap
 from ipyext_patches.ports import Hooks
 from ipyext_patches.spec import Patch, function
 from ipyext_patches.targets import instructions, pauses, tracing
+from ipyext_patches.targets.awaits import into_tasks, tell_returns
 from ipyext_patches.targets.explorer import Explorer
 from ipyext_patches.targets.forks import take_off, when_forked
 from ipyext_patches.targets.kernel_threads import marked
@@ -186,7 +187,7 @@ class Debugpy:
         if not MONITORED:
             shim = NoThreads(pydevd_tracing.pydev_monkey)
             changes.append(SetAttribute(HELPER, pydevd_tracing, "pydev_monkey", shim))
-            changes += keep_tracers(pydevd.PyDB, switch)
+            changes += [*keep_tracers(pydevd.PyDB, switch), tell_returns(pydevd, switch)]
         self._ledger.apply(changes)
         self._trace_hook = threading.gettrace()
         when_forked(self._leave_fork)
@@ -314,6 +315,7 @@ class Debugpy:
                 with self._hooks.debugger.suspended(threading.current_thread()):
                     wrapped(*args, **kwargs)
                     fail_queued(instance, thread_name(thread))
+                    into_tasks(instance)
                     self._see_rounds(frame, steps_through(instance, frame))
                     return True
 

@@ -56,7 +56,7 @@ def cut_traceback(traceback: Any) -> None:
     """Leave out the debugger's own frames of an exception that was raised while it had stopped."""
     while traceback is not None:
         after = traceback.tb_next
-        if after is not None and _is_debuggers(after.tb_frame):
+        if after is not None and is_debuggers(after.tb_frame):
             traceback.tb_next = None
             return
         traceback = after
@@ -89,7 +89,7 @@ def used_by_the_kernel(frame: FrameType | None, *, installed: bool = False) -> b
         caller = caller.f_back
     if caller is None or caller is frame:
         return False
-    return _is_internal(caller) or _is_debuggers(caller)
+    return _is_internal(caller) or is_debuggers(caller)
 
 
 def in_interactive_window(frame: FrameType) -> bool:
@@ -133,7 +133,7 @@ def _is_library(file: str) -> bool:
     return file.startswith(("<frozen ", _LIBRARY)) and "site-packages" not in file
 
 
-def _is_debuggers(frame: FrameType) -> bool:
+def is_debuggers(frame: FrameType) -> bool:
     code = frame.f_code
     names = (code.co_name, getattr(code, "co_qualname", ""), os.path.basename(code.co_filename))
     return code.co_filename == "<stringsource>" or any("pydevd" in name for name in names)

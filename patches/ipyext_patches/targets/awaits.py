@@ -1,0 +1,73 @@
+"""Steps over an `await`, up to Python 3.11: what only waits there has not ended."""
+
+from __future__ import annotations
+
+import opcode
+import sys
+import threading
+from types import FrameType
+from typing import Any
+
+from ipyext_patches.ledger import Change, Switch, Wrap
+from ipyext_patches.spec import Patch, function
+from ipyext_patches.targets.visible import is_debuggers
+
+RETURNS = Patch(
+    id="debugger.returns",
+    target="pydevd.collect_return_info",
+    what="Up to Python 3.11: a coroutine that awaits in a line that also returns has not ended.",
+    why=(
+        "The debugger tells the two apart by the line, and each statement of a cell that awaits is "
+        "a coroutine of its own, which returns in the same line. A step over it led into it."
+    ),
+    upstream="pydevd_frame.py PyDBFrame.trace_dispatch; interactiveshell.py run_ast_nodes",
+    shape=function("co"),
+)
+
+_YIELD = opcode.opmap["YIELD_VALUE"]
+_AWAIT = opcode.opmap.get("YIELD_FROM")  # Python 3.10, which goes back to the instruction before
+
+
+class _Returns(int):
+    """A line that returns: equal to the one in which a traced frame is, unless that only waits."""
+
+    __hash__ = int.__hash__
+
+    def __eq__(self, line: object) -> bool:
+        return int(self) == line and not _waits(_traced())
+
+
+def tell_returns(pydevd: Any, switch: Switch) -> Change:
+    """See `RETURNS`."""
+
+    def collect(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
+        found = wrapped(*args, **kwargs)
+        for one in found:
+            one.return_line = _Returns(one.return_line)
+        return found
+
+    return Wrap(RETURNS, pydevd, "collect_return_info", collect, switch)
+
+
+def into_tasks(debugger: Any) -> None:
+    """A step of the calling thread into an `await` also goes into what other tasks do for it."""
+    from _pydevd_bundle import pydevd_comm_constants as constants
+
+    details = debugger.set_additional_thread_info(threading.current_thread())
+    if details.pydev_step_cmd == constants.CMD_STEP_INTO_COROUTINE:
+        details.pydev_step_cmd = constants.CMD_STEP_INTO
+        details.pydev_step_stop = None
+
+
+def _traced() -> FrameType:
+    """The frame that the debugger looks at; the debugger itself may be compiled, or have frames."""
+    frame = sys._getframe(2)
+    while is_debuggers(frame) and frame.f_back is not None:
+        frame = frame.f_back
+    return frame
+
+
+def _waits(frame: FrameType) -> bool:
+    """Whether a coroutine or generator that gives up control here goes on later."""
+    code, at = frame.f_code.co_code, frame.f_lasti
+    return code[at] == _YIELD or (at + 2 < len(code) and code[at + 2] == _AWAIT)

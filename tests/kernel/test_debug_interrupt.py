@@ -121,6 +121,38 @@ def test_interrupt_of_a_step_over_an_await(
     assert kernel.wait(running)[0].status == "ok"
 
 
+def test_interrupt_of_a_join_of_a_stopped_thread(kernel: Wire, debugger: JupyterDap) -> None:
+    """The thread has not ended by that, and is debugged as before."""
+    code = (
+        "import threading\n"
+        "def work():\n"
+        "    x = 1\n"
+        "    done.append(x)\n"
+        "done = []\n"
+        "thread = threading.Thread(target=work)\n"
+        "thread.start()\n"
+        "thread.join()"
+    )
+    running = stop_in(kernel, debugger, None, code)
+    thread = debugger.events("stopped")[-1]["body"]["threadId"]
+    joins = (
+        "import sys, threading, time\n"
+        "def main_joins():\n"
+        "    frame = sys._current_frames()[threading.main_thread().ident]\n"
+        "    return 'join' in (frame.f_code.co_name, frame.f_back.f_code.co_name)\n"
+        "while not main_joins(): time.sleep(0.01)"
+    )
+    assert kernel.execute(joins, subshell=kernel.create()).status == "ok"
+    kernel.control("interrupt_request")
+    assert kernel.wait(running)[0].content["ename"] == "KeyboardInterrupt"
+    assert kernel.execute("thread.is_alive()").result == "True"
+    assert thread in debugger.names().values()
+    assert debugger.frames(thread)[0]["line"] == 3
+    debugger.do("continue", threadId=thread)
+    assert kernel.execute("thread.join(20); done").result == "[1]"
+    assert kernel.execute("thread.is_alive()").result == "False"
+
+
 @pytest.mark.parametrize("restart", [False, True], ids=["shutdown", "restart"])
 def test_shutdown_while_stopped(start_kernel: Callable[..., KernelProcess], restart: bool) -> None:
     process = start_kernel()

@@ -26,6 +26,17 @@ THREAD_START = Patch(
     upstream="Python contextvars; ipykernel#1289",
     shape=function(),
 )
+THREAD_END = Patch(
+    id="threads.end",
+    target="threading.Thread._wait_for_tstate_lock",
+    what="Up to Python 3.12: a thread counts as running, also after a join was interrupted.",
+    why=(
+        "Python takes the lock that the thread holds for one that the join has taken. The thread "
+        "then counts as ended for good: nobody waits for it, and the debugger lets go of it."
+    ),
+    upstream="Lib/threading.py; cpython#90882",
+    shape=function("block", "timeout"),
+)
 INPUT = Patch(
     id="stdin.input",
     target="builtins.input, getpass.getpass",
@@ -108,7 +119,29 @@ def thread_changes(ledger: Ledger, hooks: Hooks) -> list[Change]:
         hooks.inherit(thread)
         return wrapped(*args, **kwargs)
 
-    return [Wrap(THREAD_START, threading.Thread, "start", start, ledger.switch)]
+    found: list[Change] = [Wrap(THREAD_START, threading.Thread, "start", start, ledger.switch)]
+    if hasattr(threading.Thread, "_wait_for_tstate_lock"):
+        found.append(
+            SetAttribute(THREAD_END, threading.Thread, "_wait_for_tstate_lock", _wait_for_end)
+        )
+    return found
+
+
+def _wait_for_end(thread: Any, block: bool = True, timeout: float = -1) -> None:
+    """Wait until a thread has ended, and note it then. See `THREAD_END`."""
+    lock = thread._tstate_lock  # the thread holds it as long as it runs
+    if lock is None:
+        return
+    try:
+        if lock.acquire(block, timeout):
+            lock.release()
+            thread._stop()
+    except BaseException:
+        active: Any = threading._active  # type: ignore[attr-defined]
+        if lock.locked() and active.get(thread.ident) is not thread:  # held by this function
+            lock.release()
+            thread._stop()
+        raise
 
 
 def blocking_changes(ledger: Ledger, hooks: Hooks) -> list[Change]:

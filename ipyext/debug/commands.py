@@ -36,7 +36,6 @@ FORWARDED = frozenset(
         "completions",
         "gotoTargets",
         "scopes",
-        "setDebuggerProperty",
         "setExpression",
         "setVariable",
         "stepInTargets",
@@ -45,5 +44,6 @@ FORWARDED = frozenset(
 OF_STOPPED = frozenset({"exceptionInfo", "goto", "next", "stackTrace", "stepIn", "stepOut"})
 REFUSED = {
     "launch": "The kernel runs already: use an attach configuration.",
+    "setDebuggerProperty": "Its settings are those of all clients, so none may set them.",
     "terminate": "The debugger does not end the kernel; use the front end to shut it down.",
 }

@@ -56,6 +56,18 @@ def _definition(message: Message) -> str:
     return "ProtocolMessage"
 
 
+def definition(name: str) -> Message:
+    """What the schema says of one of its types, with what that adds to others."""
+    found: Message = _schema()["definitions"][name]
+    merged: Message = {"properties": {}, "required": []}
+    for part in found.get("allOf", [found]):
+        base = definition(part["$ref"].rpartition("/")[2]) if "$ref" in part else part
+        properties = {**merged["properties"], **base.get("properties", {})}
+        required = merged["required"] + base.get("required", [])
+        merged = {**merged, **base, "properties": properties, "required": required}
+    return merged
+
+
 def check(message: Message) -> Message:
     """The message itself, if it is as the schema wants it; fails otherwise."""
     name = _definition(message)

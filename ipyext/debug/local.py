@@ -143,19 +143,19 @@ class LocalAnswers:
         if names != self._modules_of:  # looking at all of them takes some milliseconds
             self._modules_of, self._files = names, list(_files())
         found = self._files
-        start = int(arguments.get("startModule") or 0)
-        count = int(arguments.get("moduleCount") or len(found))
+        start = arguments.get("startModule") or 0
+        count = arguments.get("moduleCount") or len(found)
         if start < 0 or count < 0:
             raise ValueError("startModule and moduleCount cannot be below 0")
         return {"modules": found[start : start + count], "totalModules": len(found)}
 
     async def _pause(self, party: Party, request: Message, arguments: Message) -> Message:
         threads = dict(self._router.debugpy.threads())
-        number = arguments.get("threadId")
+        number = arguments["threadId"]
         if party.adopts and number == NOT_KNOWN:
             number = self._what_runs(threads) or number
-        thread = threads.get(number) if isinstance(number, int) else None
-        if thread is None or not isinstance(number, int):
+        thread = threads.get(number)
+        if thread is None:
             raise LookupError(f"there is no thread {number}")
         shell = self._engine.shell_of(thread)
         if shell is not None and not shell.busy:
@@ -199,13 +199,10 @@ class LocalAnswers:
         return True
 
     async def _dumpCell(self, party: Party, request: Message, arguments: Message) -> Message:
-        code = arguments["code"]
-        if not isinstance(code, str):
-            raise TypeError("code is not text")
-        return {"sourcePath": self._host.cells.write(code)}
+        return {"sourcePath": self._host.cells.write(arguments["code"])}
 
     async def _source(self, party: Party, request: Message, arguments: Message) -> Message:
-        path = Path(arguments["source"]["path"])
+        path = Path((arguments.get("source") or {}).get("path") or "")
         if not path.is_file():
             raise LookupError("source unavailable")
         return {"content": await self._router.in_thread(lambda: path.read_text("utf-8", "replace"))}
@@ -248,7 +245,7 @@ class LocalAnswers:
         return {"variables": await self._router.in_thread(lambda: self._explore(names))}
 
     async def _variables(self, party: Party, request: Message, arguments: Message) -> Message:
-        reference = int(arguments["variablesReference"])
+        reference = arguments["variablesReference"]
         owner = next((one for one in self._explorers if one.owns(reference)), None)
         if owner is not None:
             found = await self._router.in_thread(lambda: owner.variables(reference))
@@ -297,7 +294,7 @@ class LocalAnswers:
     ) -> Message:
         name = arguments["variableName"]
         empty: Message = {"data": {}, "metadata": {}}
-        if not isinstance(name, str) or not name.isidentifier():
+        if not name.isidentifier():
             if name in ("special variables", "function variables"):
                 return empty
             raise ValueError(f"{name!r} is no name of a variable")
@@ -319,7 +316,7 @@ class LocalAnswers:
     async def _copyToGlobals(self, party: Party, request: Message, arguments: Message) -> Message:
         new, old = arguments["dstVariableName"], arguments["srcVariableName"]
         for name in (new, old):
-            if not isinstance(name, str) or not name.isidentifier():
+            if not name.isidentifier():
                 raise ValueError(f"{name!r} is no name of a variable")
         wanted = {
             "expression": f"globals()[{new!r}]",

@@ -11,6 +11,7 @@ import itertools
 import logging
 from collections.abc import Callable
 
+from ipyext.debug import arguments as shapes
 from ipyext.debug import jupyter as notebooks
 from ipyext.debug.breakpoints import Breakpoint, Breakpoints
 from ipyext.debug.capabilities import CAPABILITIES
@@ -187,6 +188,9 @@ class Multiplexer:
                 )
                 raise StateError(why)
             self._check(party, request["command"])
+            problem = shapes.problem(request["command"], asked["arguments"])
+            if problem is not None:
+                raise StateError(problem)
             handler(party, asked)
         except StateError as error:
             self.fail(party, asked, str(error))
@@ -336,7 +340,7 @@ class Multiplexer:
 
     def _source(self, party: Party, request: Message) -> None:
         arguments = request["arguments"]
-        if isinstance(source := arguments.get("source"), dict):  # it may be said there only
+        if source := arguments.get("source"):  # it may be said there only
             arguments.setdefault("sourceReference", source.get("sourceReference"))
         debugpys = self.on and bool(arguments.get("sourceReference"))
         (self.forward if debugpys else self._local)(party, request)

@@ -51,8 +51,8 @@ class Reports:
         Raises:
             StateError: it runs.
         """
-        thread = request["arguments"].get("threadId")
-        if type(thread) is int and (thread in self.stopped or (self.stop_all and self.stopped)):
+        thread: int = request["arguments"]["threadId"]
+        if thread in self.stopped or (self.stop_all and self.stopped):
             return thread
         raise StateError(f"Thread {thread} is not stopped.")
 
@@ -70,8 +70,8 @@ class Reports:
         JupyterLab shows one stop, the latest. It forgets the thread before it asks (4.6), and so
         says 1, or another thread that has stopped, if debugInfo has told it of several.
         """
-        thread = request["arguments"].get("threadId")
-        forgotten = type(thread) is int and (thread == NOT_KNOWN or thread in self.stopped)
+        thread: int = request["arguments"]["threadId"]
+        forgotten = thread == NOT_KNOWN or thread in self.stopped
         if party.adopts and self.stopped and forgotten:
             thread = next(iter(self.stopped))
         else:

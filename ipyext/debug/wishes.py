@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from ipyext.debug.breakpoints import Breakpoint, Breakpoints, Merged
 from ipyext.debug.outbox import Outbox
@@ -36,15 +35,13 @@ class Wishes:
         """setBreakpoints.
 
         Raises:
-            StateError: the arguments are not what they should be.
+            StateError: it is about no file.
         """
         arguments = request["arguments"]
         path = _path(request)
         wanted = arguments.get("breakpoints")
         if wanted is None:
-            lines = arguments.get("lines") or []
-            wanted = [{"line": line} for line in lines] if isinstance(lines, list) else lines
-        wanted = _checked(wanted, "line", int)
+            wanted = [{"line": line} for line in arguments.get("lines") or []]
         if party.adopts:
             lines = [one["line"] for one in wanted]
             for gone in self.breakpoints.drop(path, party.shown, lines):
@@ -55,35 +52,24 @@ class Wishes:
         self._source(path, self._answer(party, request, mine), party)
 
     def set_functions(self, party: Party, request: Message) -> None:
-        """setFunctionBreakpoints.
-
-        Raises:
-            StateError: the arguments are not what they should be.
-        """
-        wanted = _checked(request["arguments"].get("breakpoints") or [], "name", str)
+        """setFunctionBreakpoints."""
+        wanted = request["arguments"].get("breakpoints") or []
         mine = self.breakpoints.set_functions(party.key, wanted)
         self._functions(self._answer(party, request, mine), party)
 
     def set_exceptions(self, party: Party, request: Message) -> None:
-        """setExceptionBreakpoints.
-
-        Raises:
-            StateError: the arguments are not what they should be.
-        """
-        arguments = request["arguments"]
-        _check_exceptions(arguments)
-        self.breakpoints.set_exceptions(party.key, arguments)
+        """setExceptionBreakpoints."""
+        self.breakpoints.set_exceptions(party.key, request["arguments"])
         self._exceptions(lambda response: self._outbox.reply(party, request, response))
 
     def set_map(self, party: Party, request: Message) -> None:
         """setPydevdSourceMap: lines of a file are those of cells. VS Code's Interactive Window.
 
         Raises:
-            StateError: the arguments are not what they should be.
+            StateError: it is about no file.
         """
         arguments = request["arguments"]
         path = _path(request)
-        _check_maps(arguments.get("pydevdSourceMaps"))
         (party.maps.add if arguments["pydevdSourceMaps"] else party.maps.discard)(path)
 
         def then(response: Message) -> None:
@@ -168,67 +154,9 @@ class Wishes:
         self._outbox.tell(dap.event("breakpoint", body), self._outbox.parties.get(one.client))
 
 
-_TEXTS = ("condition", "hitCondition", "logMessage")
-
-
 def _path(request: Message) -> str:
     """The file that a request is about."""
-    source = request["arguments"].get("source")
-    path = source.get("path") if isinstance(source, dict) else None
-    if not isinstance(path, str) or not path:
+    path: str = request["arguments"]["source"]["path"]
+    if not path:
         raise StateError(f"{request['command']} needs source.path.")
     return path
-
-
-def _check_maps(maps: Any) -> None:
-    def right(one: Any) -> bool:
-        source = one.get("runtimeSource") if isinstance(one, dict) else None
-        return (
-            isinstance(source, dict)
-            and isinstance(source.get("path"), str)
-            and all(type(one.get(key)) is int for key in ("line", "endLine", "runtimeLine"))
-        )
-
-    if not isinstance(maps, list) or not all(right(one) for one in maps):
-        raise StateError(
-            "pydevdSourceMaps has to be a list of objects with line, endLine, runtimeLine, which "
-            "are numbers, and runtimeSource.path."
-        )
-
-
-def _checked(wanted: Any, key: str, kind: type) -> list[Message]:
-    """`wanted` as a list of breakpoints: debugpy does not take well what is none."""
-    word = "number" if kind is int else "text"
-    if not isinstance(wanted, list):
-        raise StateError("breakpoints has to be a list.")
-    for one in wanted:
-        if not isinstance(one, dict) or type(one.get(key)) is not kind:
-            raise StateError(f"Every breakpoint needs a {key}, which is a {word}.")
-        for name in _TEXTS:
-            if not isinstance(one.get(name), str | None):
-                raise StateError(f"{name} of a breakpoint has to be text.")
-    return wanted
-
-
-def _check_exceptions(arguments: Message) -> None:
-    def dicts(value: Any) -> bool:
-        return isinstance(value, list) and all(isinstance(one, dict) for one in value)
-
-    def texts(value: Any) -> bool:
-        return isinstance(value, list) and all(isinstance(one, str) for one in value)
-
-    if not texts(arguments.get("filters") or []):
-        raise StateError("filters has to be a list of names.")
-    if not dicts(arguments.get("filterOptions") or []):
-        raise StateError("filterOptions has to be a list of objects.")
-    for option in _list(arguments, "exceptionOptions"):
-        path = option.get("path") or [] if isinstance(option, dict) else None
-        if not dicts(path) or not all(texts(one.get("names") or []) for one in path or []):
-            raise StateError("exceptionOptions has to be a list of objects with path and names.")
-
-
-def _list(arguments: Message, name: str) -> list[Any]:
-    value = arguments.get(name) or []
-    if not isinstance(value, list):
-        raise StateError(f"{name} has to be a list.")
-    return value

@@ -20,6 +20,43 @@ def other(process: KernelProcess) -> JupyterDap:
     return found
 
 
+def test_malformed_requests(kernel: Wire, debugger: JupyterDap, other: JupyterDap) -> None:
+    """Each of them would end debugpy's session, or never be answered."""
+    path = debugger.cell(CODE)
+    debugger.set_breakpoints(path, 3)
+    running = kernel.send_execute(CODE)
+    thread = debugger.wait_event("stopped")["body"]["threadId"]
+    frame = debugger.frames(thread)[0]["id"]
+    scope = debugger.do("scopes", frameId=frame)["scopes"][0]["variablesReference"]
+    typed = {"frameId": frame, "text": "q", "column": 2}
+    place = {"source": {"path": path}, "line": 3}
+    variable = {"variablesReference": scope, "name": "q", "value": "4"}
+    wrong: list[tuple[str, str, dict[str, Any]]] = [
+        *(("stackTrace", "startFrame", {"threadId": thread, "startFrame": x}) for x in ("x", [1])),
+        *(("stackTrace", "levels", {"threadId": thread, "levels": x}) for x in ("x", [1], {})),
+        *(("completions", "column", {**typed, "column": x}) for x in ("x", None, [1], 1.5)),
+        *(("completions", "line", {**typed, "line": x}) for x in ("x", {}, 1.5)),
+        *(("completions", "text", {**typed, "text": x}) for x in (None, 1, ["q"])),
+        *(("setVariable", "name", {**variable, "name": x}) for x in (None, 1, [])),
+        *(("gotoTargets", "line", {**place, "line": x}) for x in ([1], {"a": 1}, 2**40)),
+        *(("goto", "targetId", {"threadId": thread, "targetId": x}) for x in ("x", None, [1])),
+        *(("source", "sourceReference", {"sourceReference": x}) for x in ("x", [1], {"a": 1})),
+    ]
+    for command, name, arguments in wrong:
+        response = other.ask(command, **arguments)
+        assert not response["success"], arguments
+        assert f"{command}: {name} " in response["message"]
+    # As the protocol has it, but debugpy fails on it.
+    response = other.ask("setBreakpoints", source={"path": "\0.py"}, breakpoints=[{"line": 1}])
+    assert not response["success"]
+    assert "null" in response["message"]
+    assert debugger.events("terminated") == []
+    assert debugger.do("debugInfo")["stoppedThreads"] == [thread]
+    assert debugger.locals(frame)["r"] == "[5, 5, 5]"
+    debugger.do("continue", threadId=thread)
+    assert kernel.wait(running)[0].result == "[5, 5, 5]"
+
+
 def test_settings_of_all_are_nobodys(kernel: Wire, debugger: JupyterDap, other: JupyterDap) -> None:
     path = debugger.cell(CODE)
     debugger.set_breakpoints(path, 3)

@@ -281,10 +281,17 @@ def test_what_it_calls_while_nobody_debugs(kernel: Wire, window: Window) -> None
 
 def test_source_maps_that_are_none(window: Window) -> None:
     window.attach()
-    for maps in (None, {}, [None], [{"line": 1}], [{"line": 1, "runtimeSource": {"path": 2}}]):
+    lines = {"line": 1, "endLine": 1, "runtimeLine": 1}
+    for maps, where in (
+        (None, ""),
+        ({}, ""),
+        ([None], "[0]"),
+        ([{"line": 1}], "[0].endLine"),
+        ([{**lines, "runtimeSource": {"path": 2}}], "[0].runtimeSource.path"),
+    ):
         asked = window.dap.begin(
             "setPydevdSourceMap", source={"path": "x.py"}, pydevdSourceMaps=maps
         )
         response = window.dap.end(asked)
         assert not response["success"]
-        assert "pydevdSourceMaps has to be" in response["message"]
+        assert f"pydevdSourceMaps{where} has to be" in response["message"]

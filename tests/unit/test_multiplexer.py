@@ -229,7 +229,7 @@ def test_without_a_session(world: World, command: str) -> None:
     ["debugInfo", "debugpySystemInfo", "dumpCell", "inspectVariables", "modules", "source"],
 )
 def test_what_needs_no_session(world: World, command: str) -> None:
-    world.connect().do(command)
+    world.connect().do(command, **({"code": "x"} if command == "dumpCell" else {}))
 
 
 def test_attach_without_initialize(world: World) -> None:
@@ -313,7 +313,8 @@ def test_what_debugpy_is_asked_for_us(world: World, lab: Client) -> None:
 def test_requests_of_running_threads(world: World, lab: Client) -> None:
     world.stop(7)
     for command in ("continue", "next", "stepIn", "stepOut", "stackTrace", "exceptionInfo", "goto"):
-        assert "Thread 8 is not stopped" in lab.refused(command, threadId=8)
+        refused = lab.refused(command, threadId=8, targetId=1)
+        assert "Thread 8 is not stopped" in refused
     lab.do("next", threadId=7)
     world.debugpy.event("continued", threadId=7)
     assert "not stopped" in lab.refused("continue", threadId=7)

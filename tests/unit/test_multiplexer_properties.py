@@ -58,6 +58,10 @@ OTHERS = words(
     "completions copyToGlobals dumpCell evaluate inspectVariables modules scopes source threads "
     "variables"
 )
+ASKED = {
+    **dict.fromkeys(("column", "srcFrameId", "variablesReference"), 1),
+    **dict.fromkeys(("code", "dstVariableName", "expression", "srcVariableName", "text"), "x"),
+}
 COMMANDS = words(
     "attach configurationDone continue debugInfo disconnect dumpCell evaluate initialize launch "
     "next setBreakpoints setExceptionBreakpoints setFunctionBreakpoints source stackTrace "
@@ -190,7 +194,8 @@ class Router(RuleBasedStateMachine):
 
     @rule(number=NUMBER, command=OTHERS, frame=st.none() | st.just(1))
     def asks(self, number: int, command: str, frame: int | None) -> None:
-        self.send(self.client(number), command, {"frameId": frame, "sourceReference": frame})
+        asked = {**ASKED, "frameId": frame, "sourceReference": frame}
+        self.send(self.client(number), command, asked)
 
     @rule(number=NUMBER, command=COMMANDS, arguments=ARGUMENTS)
     def asks_nonsense(self, number: int, command: str, arguments: Any) -> None:

@@ -179,7 +179,7 @@ class Debugpy:
             Wrap(DECIDE, pydevd.PyDB, "set_suspend", self._decide, switch),
             Wrap(SAY, WriterThread, "add_command", self._whole, switch),
             Wrap(SAY, pydevd.PyDB, "notify_thread_created", self._whole, switch),
-            answer_failures(self._ledger, self._hooks),
+            *answer_failures(self._ledger, self._hooks),
         ]
         marking = sys.modules["_pydevd_bundle.pydevd_daemon_thread"]
         if hasattr(marking, _HIDING):

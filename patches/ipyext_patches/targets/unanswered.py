@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import queue
 import traceback
 from typing import Any
@@ -21,11 +22,21 @@ ANSWER = Patch(
     upstream="pydevd.py PyDB.process_internal_commands",
     shape=function("dbg"),
 )
+REFUSE = Patch(
+    id="debugger.refuse",
+    target="_pydevd_bundle.pydevd_process_net_command_json.PyDevJsonCommandProcessor"
+    ".process_net_command_json",
+    what="A request that debugpy fails on while it reads it is answered with that.",
+    why="The exception ends the thread that reads requests, and with it the session of all.",
+    upstream="pydevd_comm.py ReaderThread._on_run",
+    shape=function("py_db", "json_contents"),
+)
 
 
-def answer_failures(ledger: Ledger, hooks: Hooks) -> Change:
+def answer_failures(ledger: Ledger, hooks: Hooks) -> list[Change]:
     """Have such requests fail, and interrupts of the thread end its work on them. After `load`."""
     from _pydevd_bundle import pydevd_comm
+    from _pydevd_bundle.pydevd_process_net_command_json import PyDevJsonCommandProcessor
 
     def do_it(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
         request = _request(instance)
@@ -40,11 +51,22 @@ def answer_failures(ledger: Ledger, hooks: Hooks) -> Change:
         try:
             return hooks.debugger.at_work(lambda: wrapped(*args, **kwargs), evaluation)
         except BaseException as error:
-            why = "".join(traceback.format_exception_only(type(error), error)).strip()
-            _fail(args[0], request, why)
+            _fail(args[0], request.seq, request.command, _reason(error))
             return None
 
-    return Wrap(ANSWER, pydevd_comm.InternalThreadCommand, "do_it", do_it, ledger.switch)
+    def process(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
+        try:
+            return wrapped(*args, **kwargs)
+        except Exception as error:
+            request = json.loads(args[1])
+            _fail(args[0], request["seq"], request["command"], _reason(error))
+            return None
+
+    name, switch = "process_net_command_json", ledger.switch
+    return [
+        Wrap(ANSWER, pydevd_comm.InternalThreadCommand, "do_it", do_it, switch),
+        Wrap(REFUSE, PyDevJsonCommandProcessor, name, process, switch),
+    ]
 
 
 def fail_queued(debugger: Any, thread_name: Any) -> None:
@@ -58,7 +80,7 @@ def fail_queued(debugger: Any, thread_name: Any) -> None:
             if request is None:
                 others.append(command)
             else:
-                _fail(debugger, request, "The thread has gone on.")
+                _fail(debugger, request.seq, request.command, "The thread has gone on.")
     for command in others:
         commands.put(command)
 
@@ -72,15 +94,19 @@ def _request(command: Any) -> Any:
     return next((one for one in given if hasattr(one, "command") and hasattr(one, "seq")), None)
 
 
-def _fail(debugger: Any, request: Any, why: str) -> None:
+def _reason(error: BaseException) -> str:
+    return "".join(traceback.format_exception_only(type(error), error)).strip()
+
+
+def _fail(debugger: Any, seq: int, command: str, why: str) -> None:
     from _pydevd_bundle.pydevd_comm_constants import CMD_RETURN
     from _pydevd_bundle.pydevd_net_command import NetCommand
 
     response = {
         "type": "response",
-        "request_seq": request.seq,
+        "request_seq": seq,
         "success": False,
-        "command": request.command,
+        "command": command,
         "message": why,
     }
     debugger.writer.add_command(NetCommand(CMD_RETURN, 0, response, is_json=True))

@@ -11,7 +11,7 @@ from typing import Any
 
 from ipyext.shells.interrupt import Gate, Interruptible, Reach
 from ipyext.shells.shell import Shell
-from ipyext_patches import call_soon
+from ipyext_patches import call_soon, report_callback
 
 
 class ChildShell(Shell):
@@ -97,13 +97,25 @@ class ChildShell(Shell):
         loop.set_exception_handler(_report)
         asyncio.set_event_loop(loop)
         try:
-            living: Any = loop.create_task(self._live())
-            living.stays = True
-            loop.run_until_complete(living)
+            self._run(loop.create_task(self._live()))
         finally:
             self._ended(self)
             asyncio.set_event_loop(None)
             loop.close()
+
+    def _run(self, living: Any) -> None:
+        """Run the loop until `living` is done, whatever tasks and callbacks of cells raise."""
+        living.stays = True
+        living.add_done_callback(lambda _: self._loop.stop())
+        while not living.done():
+            try:
+                self._loop.run_forever()
+            except (SystemExit, KeyboardInterrupt) as error:  # asyncio ends a loop for these two
+                running = self._running
+                if running is not None:  # before any other task goes on
+                    running.cancel_if_asked()
+                report_callback(self._loop, error)
+        living.result()
 
     async def _live(self) -> None:
         await self._serve()
@@ -155,17 +167,14 @@ class ChildShell(Shell):
             self.signal(processes, cell)
 
     def _interrupt_code(self) -> bool:
-        if self.end_pauses():
+        if not self.gate.suspended and self.end_pauses():
             return True
-        reach = self.gate.interrupt()
-        if reach in (Reach.WAITING, Reach.RAISED):
-            # It may have begun to wait just now. An exception that waits as long as that would, up
-            # to Python 3.11, also hang the next traced call of every other thread.
-            self.end_pauses()
-        running = self._running
+        running, reach = self._running, self.gate.interrupt()
         if reach is Reach.SUSPENDED and running is not None:
-            running.interrupt()
-        return reach is not Reach.NOTHING
+            running.interrupt()  # first, for what waits is a task then: see `_run`
+        # It may have begun to wait just now. An exception that waits as long as that would, up
+        # to Python 3.11, also hang the next traced call of every other thread.
+        return self.end_pauses() or reach is not Reach.NOTHING
 
     def interrupt_again(self, work: int) -> None:
         """Interrupt its code once more, if it is still at the work of that number. Any thread."""

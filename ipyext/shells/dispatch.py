@@ -107,6 +107,9 @@ class Dispatcher:
                     await shell.drive(self._handle(table, request))
         except KeyboardInterrupt:
             request.fail("KeyboardInterrupt", "")
+        except BaseException as error:  # SystemExit, for one: there is nothing here to exit from
+            log.exception("Exception in the handler of %s", request.type)
+            request.fail(type(error).__name__, str(error))
         finally:
             shell.done()  # first: who hears of the idle may ask for the state at once
             request.finish()

@@ -260,11 +260,13 @@ class Engine:
                 arguments["body"] = cell_body(code)
             drive: Any = self.main_calls.drive if request.on_main else shell.drive
             result = await self.host.run_cell(shell.interactive, code, drive=drive, **arguments)
-        except KeyboardInterrupt as error:
+        except (KeyboardInterrupt, SystemExit, GeneratorExit) as error:
+            # Handlers of ipykernel 5 are tornado's coroutines, which these would leave hanging.
             self.host.show_error(shell.interactive, error)
             if not arguments.get("silent"):  # however far it came, that number was its
                 shell.interactive.execution_count = count + 1
-            content = {**contents.error("KeyboardInterrupt", ""), "execution_count": count}
+            failure = contents.error(type(error).__name__, str(error))
+            content = {**failure, "execution_count": count}
         else:
             shell.executed += 1
             content = self.host.reply_content(shell.interactive, result, expressions)

@@ -122,6 +122,11 @@ class Gate:
         return self._open
 
     @property
+    def suspended(self) -> bool:
+        """Whether the code awaits something."""
+        return self._suspended
+
+    @property
     def blocked(self) -> float | None:
         """For how many seconds an interrupt has not arrived: the thread runs no Python code.
 
@@ -379,6 +384,7 @@ class Interruptible:
         self._gate = gate
         self._loop = asyncio.get_running_loop()
         self._task: asyncio.Task[Any] | None = None
+        self._asked = False
         self._interrupted = False
 
     async def run(self, *, awaits: bool) -> Any:
@@ -410,7 +416,8 @@ class Interruptible:
             return None, error
 
     def _exception(self, error: BaseException) -> BaseException:
-        if self._interrupted and isinstance(error, asyncio.CancelledError):
+        # What it awaits may have been interrupted itself, before the cancellation came.
+        if self._interrupted and isinstance(error, (asyncio.CancelledError, KeyboardInterrupt)):
             self._interrupted = False
             error = KeyboardInterrupt()
         if isinstance(error, KeyboardInterrupt):
@@ -419,9 +426,14 @@ class Interruptible:
 
     def interrupt(self) -> None:
         """Cancel what it awaits. Any thread."""
-        self._loop.call_soon_threadsafe(self._cancel)
+        self._asked = True
+        self._loop.call_soon_threadsafe(self.cancel_if_asked)
 
-    def _cancel(self) -> None:
+    def cancel_if_asked(self) -> None:
+        """Do what `interrupt` has asked for and that was not done yet. The loop's thread."""
+        if not self._asked:
+            return
+        self._asked = False
         if self._task is None or self._task.done():
             self._gate.hold()  # it has no task of its own, or goes on already
         else:

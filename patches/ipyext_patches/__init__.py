@@ -14,7 +14,7 @@ from ipyext_patches.errors import (
 )
 from ipyext_patches.frames import no_collection
 from ipyext_patches.host import Host, find_host
-from ipyext_patches.loops import LoopCalls, call_soon
+from ipyext_patches.loops import LoopCalls, call_soon, report_callback
 from ipyext_patches.spec import Patch, PatchReport
 from ipyext_patches.versions import CHECKED, PYTHON, CheckedRange, Finding, findings, installed
 
@@ -36,4 +36,5 @@ __all__ = [
     "findings",
     "installed",
     "no_collection",
+    "report_callback",
 ]

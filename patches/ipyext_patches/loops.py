@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import concurrent.futures
 import contextvars
 import threading
 from collections.abc import Callable
 from typing import Any
+
+_RUN = asyncio.Handle._run.__code__
 
 
 def call_soon(loop: Any, function: Callable[..., Any], *args: Any) -> None:
@@ -16,6 +19,30 @@ def call_soon(loop: Any, function: Callable[..., Any], *args: Any) -> None:
     schedules in turn: a thread of ours would from then on work in the name of that cell.
     """
     loop.call_soon_threadsafe(function, *args, context=contextvars.Context())
+
+
+def report_callback(loop: Any, error: BaseException) -> None:
+    """Report what a callback raised and what came out of the loop: SystemExit, KeyboardInterrupt.
+
+    As asyncio does it with other exceptions. Those of tasks it keeps in the task, and reports them
+    there if nobody asks for them. The loop's thread; the loop does not run.
+    """
+    traceback = error.__traceback__
+    while traceback is not None and traceback.tb_frame.f_code is not _RUN:
+        traceback = traceback.tb_next
+    if traceback is None:  # it did not come out of a callback
+        return
+    handle = traceback.tb_frame.f_locals["self"]
+    callback = handle._callback
+    if isinstance(getattr(callback, "__self__", None), asyncio.Task):
+        return
+    loop.call_exception_handler(
+        {
+            "message": f"Exception in callback {callback!r}",
+            "exception": error.with_traceback(traceback),
+            "handle": handle,
+        }
+    )
 
 
 def alive(thread: threading.Thread) -> bool:

@@ -188,3 +188,17 @@ def test_messages_stream_in_while_main_is_busy_and_idle(
     used = kernel.execute("sorted(threads)").result
     assert used is not None
     assert COMMS in used if policy == "auto" else f"subshell-{comms}" in used
+
+
+def test_a_callback_that_would_exit(kernel: Wire, comms: str) -> None:
+    leaving = kernel.execute(
+        "comm = create_comm(target_name='any')\n"
+        "def leave(message): raise SystemExit\n"
+        "comm.on_msg(leave)\nprint(comm.comm_id)"
+    )
+    other = new(kernel)
+    running = kernel.begin("first.wait(30)")
+    kernel.wait(tell(kernel, leaving.text().strip()))
+    assert kernel.wait(tell(kernel, other))[0].text() == f"{COMMS}\n"
+    kernel.execute("first.set()", subshell=comms)
+    assert kernel.wait(running)[0].text("stderr") == ""

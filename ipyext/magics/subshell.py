@@ -53,10 +53,12 @@ class SubshellMagics(Magics):
             raise UsageError("--main-when-idle waits for main, so it does not go with --detach.")
         if arguments.job and not arguments.job.isidentifier():
             raise UsageError(f"--job {arguments.job!r} is not a variable name.")
+        name, code, launcher = arguments.name, "\n" + cell, self._engine.launcher
         try:
-            job = self._engine.launcher.submit(
-                arguments.name, "\n" + cell, captured=None if arguments.detach else self.shell
-            )
+            if arguments.detach:
+                job = launcher.detach(name, code)
+            else:
+                job = launcher.submit(name, code, captured=self.shell)
         except IpyextError as error:
             raise UsageError(str(error)) from None
         if arguments.detach:

@@ -7,6 +7,8 @@ The rules, first match first:
 3. A cell that starts with ``%%subshell``: to the child that it names, or to a fresh one. To main
    if main will have unloaded the extension and loaded it again when it comes to it: before that,
    the unload would delete the child under it.
+   If it is detached, or wrong: to main where that comes to it at once, else to the service thread;
+   the cell that it launches keeps its place in the child's queue (`Route.launches`).
 4. A cell of nothing but ``%subshell`` and ``%debugctl`` lines, or of questions about those magics
    (``%debugctl?``), while main is busy: to the service thread.
 5. Shutdown: on the spot. While main is busy: read-only requests on the spot or to the service
@@ -39,6 +41,7 @@ class Route:
     to: Destination
     name: str = ""
     on_main: bool = False
+    launches: bool = False  # a cell that is detached in the child `name`; if empty, in a fresh one
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,7 @@ class View:
     answer_while_busy: bool = True
     comms: str = "auto"
     comm_waits: str = ""  # see `comm_route`
+    main_launches: Callable[[], bool] = bool  # all that main does is launching detached cells
     before: Callable[[], Iterable[str]] = tuple  # the cells that main runs first, oldest first
 
 
@@ -139,12 +143,16 @@ def _cell_route(code: str, view: View) -> Route:
         if loads_again(view.before()):
             return Route(Destination.PARENT)
         parsed = view.parse_line(line)
-        if parsed is not None and not parsed.detach and cell_body(code).strip():
-            if parsed.name is None:
-                return Route(Destination.FRESH, on_main=parsed.on_main)
-            return Route(Destination.NAMED, parsed.name, parsed.on_main)
-        # Detached, or wrong: the magic itself says so, at once even if main is busy.
-        return Route(Destination.SERVICE if view.main_busy else Destination.PARENT)
+        # Launched, or told what is wrong, by the magic itself.
+        at_once = not view.main_busy or view.main_launches()
+        magic = Destination.PARENT if at_once else Destination.SERVICE
+        if parsed is None or not cell_body(code).strip():
+            return Route(magic)
+        if parsed.detach:
+            return Route(magic, parsed.name or "", launches=True)
+        if parsed.name is None:
+            return Route(Destination.FRESH, on_main=parsed.on_main)
+        return Route(Destination.NAMED, parsed.name, parsed.on_main)
     if view.main_busy and only_our_lines(code):
         return Route(Destination.SERVICE)
     return Route(Destination.PARENT)

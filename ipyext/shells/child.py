@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from ipyext.shells.interrupt import Gate, Interruptible, Reach
-from ipyext.shells.shell import Shell
+from ipyext.shells.shell import Place, Shell
 from ipyext_patches import call_soon, report_callback
 
 
@@ -130,7 +130,7 @@ class ChildShell(Shell):
                 if self.closed:
                     return
                 self._nothing_to_do = self._loop.create_future()
-                if not self._queue and not self.closed:
+                if not self.ready and not self.closed:
                     await self._nothing_to_do
                 continue
             try:
@@ -155,6 +155,11 @@ class ChildShell(Shell):
             self._running = None
 
     # -- from anywhere -------------------------------------------------------------------------
+
+    def reserve(self) -> Place | None:
+        """Keep a place at the end of the queue; None if it is closed. Any thread."""
+        place = Place(self)
+        return place if self.put(place) else None
 
     def interrupt(self) -> bool:
         """Interrupt what runs: code, waits, processes. False if nothing does. Any thread."""

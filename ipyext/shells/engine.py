@@ -197,7 +197,7 @@ class Engine:
         return self.exit_guard.started
 
     def current_cell(self) -> str | None:
-        request = self.contexts.current() or self._main_request
+        request = self.current_request()
         return None if request is None or request.type != "execute_request" else request.code
 
     def main_ended(self) -> None:
@@ -212,7 +212,7 @@ class Engine:
         return {**info, **more, "supported_features": features}
 
     async def cell_ended(self, content: Message) -> None:
-        request = self.contexts.current() or self._main_request
+        request = self.current_request()
         if content.get("status") != "error" or request is None or self.router.closing:
             return
         asked = request.content
@@ -319,6 +319,10 @@ class Engine:
         """The shell that the calling code belongs to."""
         request = self.contexts.current()
         return self.parent if request is None or request.shell is None else request.shell
+
+    def current_request(self) -> Request | None:
+        """The request that the calling code belongs to; main's last one if it does nothing."""
+        return self.contexts.current() or self._main_request
 
     def _asking(self) -> str:
         request = self.contexts.current() or self._main_request

@@ -6,8 +6,10 @@ import itertools
 from typing import TYPE_CHECKING, Any
 
 from ipyext.protocol.routing import cell_body
+from ipyext.shells.child import ChildShell
 from ipyext.shells.jobs import Captured, DetachedCell, Job
 from ipyext.shells.request import Request
+from ipyext.shells.shell import Place
 
 if TYPE_CHECKING:
     from ipyext.shells.engine import Engine
@@ -25,15 +27,28 @@ class Launcher:
         self._engine = engine
         self._numbers = itertools.count(1)
 
+    def detach(self, name: str | None, code: str) -> Job:
+        """As `submit`, for a cell that may have a place in the child's queue since it came in."""
+        request = self._engine.current_request()
+        place = None if request is None else request.place
+        return self._queue(self._child(name), code, place=place)
+
     def submit(self, name: str | None, code: str, captured: Any | None = None) -> Job:
         """Queue a cell in a child (made on demand) and return at once. Any shell's thread.
 
         Where `captured`, the calling shell's InteractiveShell, is given, what it captures at the
         moment gets the cell's output as well.
         """
+        return self._queue(self._child(name), code, captured)
+
+    def _child(self, name: str | None) -> ChildShell:
+        registry = self._engine.registry
+        return registry.create(ephemeral=True) if name is None else registry.named(name)
+
+    def _queue(
+        self, child: ChildShell, code: str, captured: Any = None, place: Place | None = None
+    ) -> Job:
         engine = self._engine
-        registry = engine.registry
-        child = registry.create(ephemeral=True) if name is None else registry.named(name)
         caller, parent = engine.contexts.current(), engine.parent
         message = parent.message(engine.host.main) if caller is None else caller.message
         idents = parent.idents if caller is None else caller.idents
@@ -46,7 +61,8 @@ class Launcher:
         job = Job(next(self._numbers), child, cell, engine.current_shell)
         self.jobs.append(job)
         engine.outputs.detached(request, child, cell.future)
-        if not child.put(cell):
+        kept = place is not None and place.child is child and place.fill(cell)
+        if not kept and not child.put(cell):
             cell.delete(child.label)
         return job
 

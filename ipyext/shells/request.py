@@ -13,7 +13,7 @@ from ipyext.shells.output import Output
 from ipyext.shells.waiting import Pause
 
 if TYPE_CHECKING:
-    from ipyext.shells.shell import Shell
+    from ipyext.shells.shell import Place, Shell
 
 Message = dict[str, Any]
 
@@ -49,6 +49,8 @@ class Request:
         shield: keeps interrupts away while a reply is sent; needed on main only.
         own_subshell: it is a ``%%subshell`` cell that was routed to the child that it names.
         on_main: its cell runs on the main thread, as soon as that is free.
+        launches: it is a ``%%subshell --detach`` cell.
+        place: kept for the cell that it is to launch, in the order of what comes in.
     """
 
     def __init__(
@@ -67,6 +69,8 @@ class Request:
         self.shell: Shell | None = None
         self.own_subshell = False
         self.on_main = False
+        self.launches = False
+        self.place: Place | None = None
         self.output = Output(wire.session, message)
         self.stream = ReplyStream(self)
         self._wire = wire
@@ -185,6 +189,8 @@ class Request:
                 return
             if not self._replied:
                 self.fail("NoReplyError", f"the kernel had no reply to {self.type}")
+            if self.place is not None:
+                self.place.give_up()  # it was aborted, interrupted, or wrong
             self.output.flush_all()
             self._status("idle")
             self._finished = True

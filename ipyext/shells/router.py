@@ -10,7 +10,7 @@ import asyncio
 import logging
 import threading
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from typing import Any
 
 from ipyext.errors import IpyextError
@@ -105,6 +105,7 @@ class Router:
             answer_while_busy=self.answer_while_busy,
             comms=self._comm_policy(message["content"]),
             comm_waits=self._comm_waits(message["content"]),
+            main_launches=lambda: self._parent.only_launches,
             before=self._parent.cells,
         )
         where = route(request.type, message["header"], message["content"], view)
@@ -176,11 +177,20 @@ class Router:
         else:
             request.own_subshell = where.to in (Destination.NAMED, Destination.FRESH)
             request.on_main = where.on_main
+            if where.launches:
+                self._reserve(request, where.name)
             shell = self._shell_for(where)
             if shell is None:  # deleted since it was routed
                 request.refuse("UnknownSubshellError", f"Unknown subshell_id {where.name!r}")
             else:
                 self._put(shell, request)
+
+    def _reserve(self, request: Request, name: str) -> None:
+        """Keep the place of the cell that `request` launches: children run what comes in order."""
+        request.launches = True
+        if name:  # a fresh child runs nothing else
+            with suppress(IpyextError):  # the magic meets the same, and says so
+                request.place = self._registry.named(name).reserve()
 
     def _shell_for(self, where: Route) -> Shell | None:
         if where.to is Destination.CHILD:

@@ -11,12 +11,15 @@ import weakref
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import psutil
 
 from ipyext.shells.request import Message, Request
 from ipyext.shells.waiting import Pause
+
+if TYPE_CHECKING:
+    from ipyext.shells.child import ChildShell
 
 
 class Work(Protocol):
@@ -29,6 +32,27 @@ class Work(Protocol):
 
 class EndOfAbort:
     """Queued behind what an error aborts: from here on, cells run again."""
+
+
+class Place:
+    """A place in a child's queue, kept for a cell that another shell is about to launch there.
+
+    Nothing behind it runs before it is filled or given up. Any thread may call any method.
+    """
+
+    def __init__(self, child: ChildShell) -> None:
+        self.child = child
+
+    def fill(self, item: Any) -> bool:
+        """`item` runs here. False if there is no such place any more."""
+        return self.child.replace(self, [item])
+
+    def give_up(self) -> None:
+        """Nothing runs here, unless it was filled."""
+        self.child.replace(self, [])
+
+    def delete(self, label: str) -> None:
+        """The child was deleted. Whoever comes to fill it is told."""
 
 
 def _same_group(pid: int) -> list[psutil.Process]:
@@ -174,13 +198,31 @@ class Shell:
         self._wake()
         return True
 
+    def replace(self, item: Any, others: list[Any]) -> bool:
+        """Queue `others` where `item` was, and wake the shell; False if it is not queued."""
+        with self._lock:
+            if item not in self._queue:
+                return False
+            where = self._queue.index(item)
+            del self._queue[where]
+            for other in reversed(others):
+                self._queue.insert(where, other)
+        self._wake()
+        return True
+
     def _wake(self) -> None:
         raise NotImplementedError
+
+    @property
+    def ready(self) -> bool:
+        """Whether `take` has something: what is first is there, and not only its place."""
+        with self._lock:
+            return bool(self._queue) and not isinstance(self._queue[0], Place)
 
     def take(self) -> Any | None:
         """The next thing to do, or None. The shell is busy with it until `done`."""
         with self._lock:
-            while self._queue:
+            while self.ready:
                 item = self._queue.popleft()
                 if isinstance(item, EndOfAbort):
                     self.aborting = False
@@ -253,6 +295,13 @@ class ParentShell(Shell):
         with self._lock:
             items = [self.current, *self._queue]
         return [i.code for i in items if isinstance(i, Request) and i.type == "execute_request"]
+
+    @property
+    def only_launches(self) -> bool:
+        """Whether all that it has to do is launching detached cells, which is done at once."""
+        with self._lock:
+            items = [*([] if self.current is None else [self.current]), *self._queue]
+        return all(isinstance(item, Request) and item.launches for item in items)
 
     def message(self, main: Any) -> Message:
         """The request that main works on, or did last. `main` is its InteractiveShell."""

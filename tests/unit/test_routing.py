@@ -121,7 +121,7 @@ CELLS = [
     ("\r\n%%subshell\r\nx", D.FRESH, ""),
     ("%%subshell name --job j\nx", None, ""),  # wrong: the magic says so
     ("%%subshell --detach\nx", None, ""),
-    ("%%subshell name --detach --job j\nx", None, ""),
+    ("%%subshell name --detach --job j\nx", None, "name"),
     ("%%subshell a b\nx", None, ""),
     ("%%subshell --nonsense\nx", None, ""),
     ("%%subshell name", None, ""),
@@ -136,6 +136,16 @@ def test_cell_magic(code: str, expected: D | None, name: str, busy: bool) -> Non
     found = routed("execute_request", content={"code": code}, busy=busy)
     assert found.to is (expected or (D.SERVICE if busy else D.PARENT))
     assert found.name == name
+
+
+def test_cells_that_launch() -> None:
+    content = {"code": "%%subshell name --detach\nx"}
+    idle = routed("execute_request", content=content)
+    busy = routed("execute_request", content=content, busy=True)
+    launching = routed("execute_request", content=content, busy=True, main_launches=lambda: True)
+    assert idle == launching == Route(D.PARENT, "name", launches=True)
+    assert busy == Route(D.SERVICE, "name", launches=True)
+    assert not routed("execute_request", content={"code": "%%subshell name\nx"}).launches
 
 
 NOT_OURS = [

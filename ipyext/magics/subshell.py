@@ -74,8 +74,8 @@ class SubshellMagics(Magics):
         except JobNotDoneError:
             job.cancel()
             raise UsageError(
-                f"This cell runs in subshell {job.subshell} itself, and one cell at a time runs "
-                "there. Leave out the inner %%subshell, or name another subshell."
+                f"This cell is part of what subshell {job.subshell} does, and one cell at a time "
+                "runs there. Leave out the inner %%subshell, or name another subshell."
             ) from None
         except Exception as error:
             raise UsageError(f"The cell failed in subshell {job.subshell}: {error!r}") from None

@@ -42,7 +42,7 @@ from ipyext.shells.request import Message, Request
 from ipyext.shells.router import Router
 from ipyext.shells.shell import EndOfAbort, ParentShell, Shell
 from ipyext.shells.stdin import Stdin
-from ipyext.shells.waiting import Pause
+from ipyext.shells.waiting import Pause, Waits
 
 
 class Engine:
@@ -75,7 +75,8 @@ class Engine:
             lambda: self.debug.exception_comes(),
             host.in_shell_channel,
         )
-        self.main_calls = MainCalls(self.parent, self.contexts, self.interrupts)
+        self.waits = Waits()
+        self.main_calls = MainCalls(self.parent, self.contexts, self.interrupts, self.waits)
         self.exit_guard = ExitGuard(self.contexts.threads)
         self._main_request: Request | None = None
         self._last: Callable[[], Request | None] = _nobody

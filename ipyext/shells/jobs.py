@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import concurrent.futures
-import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, nullcontext
@@ -14,7 +13,7 @@ from ipyext.protocol.routing import cell_body
 from ipyext.shells.child import ChildShell
 from ipyext.shells.request import Request
 from ipyext.shells.shell import Shell
-from ipyext.shells.waiting import Pause, wait_for
+from ipyext.shells.waiting import Pause, Waits, wait_for
 
 Execute = Callable[..., Awaitable[Any]]
 
@@ -130,7 +129,12 @@ class Job:
     """
 
     def __init__(
-        self, number: int, child: ChildShell, cell: DetachedCell, here: Callable[[], Shell]
+        self,
+        number: int,
+        child: ChildShell,
+        cell: DetachedCell,
+        here: Callable[[], Shell],
+        waits: Waits,
     ) -> None:
         self.number = number
         self.subshell = child.label
@@ -138,6 +142,7 @@ class Job:
         self._child = child
         self._cell = cell
         self._here = here
+        self._waits = waits
 
     @property
     def status(self) -> str:
@@ -172,12 +177,17 @@ class Job:
         """
         cancelled = JobCancelledError(f"Job {self.number} was cancelled.")
         future = self._cell.future
-        if not future.done() and threading.current_thread() is self._child.thread:
-            raise JobNotDoneError(
-                f"Job {self.number} is {self.status} in this very subshell, so waiting for it here "
-                "would never end. Wait in another subshell."
-            )
-        if not wait_for(future, JobPause(), self._here().pause, timeout):
+        thread, waits = self._child.thread, self._waits
+        # The wait first: of two that wait for each other, the later one sees it.
+        with waits.on(thread) if timeout is None else nullcontext():
+            if not future.done() and waits.leads_here(thread):
+                raise JobNotDoneError(
+                    f"Job {self.number} is {self.status} in subshell {self.subshell}, which waits "
+                    "for this very code, so waiting for it here would never end. Wait in another "
+                    "subshell."
+                )
+            done = wait_for(future, JobPause(), self._here().pause, timeout)
+        if not done:
             raise JobNotDoneError(
                 f"Job {self.number} is still {self.status} after {timeout} s. "
                 "Wait longer, or stop it with job.cancel()."

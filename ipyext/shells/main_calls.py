@@ -15,7 +15,7 @@ from ipyext.shells.interrupt import MainGate
 from ipyext.shells.interrupts import Interrupts
 from ipyext.shells.request import Request
 from ipyext.shells.shell import ParentShell, Shell
-from ipyext.shells.waiting import Pause, wait_for
+from ipyext.shells.waiting import Pause, Waits, wait_for
 
 
 class MainPause(Pause):
@@ -81,10 +81,13 @@ class MainCall:
 class MainCalls:
     """Calls on main, for the other shells."""
 
-    def __init__(self, parent: ParentShell, contexts: Contexts, interrupts: Interrupts) -> None:
+    def __init__(
+        self, parent: ParentShell, contexts: Contexts, interrupts: Interrupts, waits: Waits
+    ) -> None:
         self._parent = parent
         self._contexts = contexts
         self._interrupts = interrupts
+        self._waits = waits
 
     def submit(self, function: Callable[[], Any]) -> concurrent.futures.Future[Any]:
         """Have `function` called on main as soon as main is free. Any thread."""
@@ -97,15 +100,16 @@ class MainCalls:
         """Call `function` on main and return its result; an interrupt ends the wait. Any thread."""
         if threading.current_thread() is threading.main_thread():
             return function()
-        future = self.submit(function)
         request = self._contexts.current()
         shell: Shell = self._parent if request is None or request.shell is None else request.shell
-        try:
-            wait_for(future, MainPause(), shell.pause)
-        except KeyboardInterrupt:
-            if not future.cancel():
-                self._interrupts.main()
-            raise
+        with self._waits.on(threading.main_thread()):  # before main can begin with it
+            future = self.submit(function)
+            try:
+                wait_for(future, MainPause(), shell.pause)
+            except KeyboardInterrupt:
+                if not future.cancel():
+                    self._interrupts.main()
+                raise
         return future.result()
 
     async def drive(self, coroutine: Any, *, awaits: bool = False) -> Any:
@@ -117,15 +121,17 @@ class MainCalls:
         request = self._contexts.current()
         assert request is not None
         assert request.shell is not None
-        future = self.submit(lambda: coroutine)
+        shell = request.shell
 
         def stop() -> None:
             if not future.cancel():
                 self._interrupts.main()
 
-        with request.shell.pause(MainPause(stop)):
-            try:
-                return await asyncio.wrap_future(future)
-            except asyncio.CancelledError:
-                coroutine.close()
-                raise KeyboardInterrupt from None
+        with self._waits.on(threading.main_thread()):
+            future = self.submit(lambda: coroutine)
+            with shell.pause(MainPause(stop)):
+                try:
+                    return await asyncio.wrap_future(future)
+                except asyncio.CancelledError:
+                    coroutine.close()
+                    raise KeyboardInterrupt from None

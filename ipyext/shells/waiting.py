@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import concurrent.futures
 import threading
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 
@@ -46,6 +46,39 @@ class Pause:
         if self._interrupted:
             raise KeyboardInterrupt("Interrupted by user")
         return ended
+
+
+class Waits:
+    """Which thread waits for which, for as long as that takes. Any thread may call any method."""
+
+    def __init__(self) -> None:
+        self._on: dict[threading.Thread, threading.Thread] = {}
+
+    @contextmanager
+    def on(self, thread: threading.Thread) -> Iterator[None]:
+        """The calling thread waits for `thread` within."""
+        here = threading.current_thread()
+        former = self._on.get(here)
+        self._on[here] = thread
+        try:
+            yield
+        finally:
+            if former is None:
+                del self._on[here]
+            else:
+                self._on[here] = former
+
+    def leads_here(self, thread: threading.Thread) -> bool:
+        """Whether `thread` waits for the calling one, perhaps by way of others, or is that one."""
+        here = threading.current_thread()
+        seen: set[threading.Thread] = set()
+        waiting: threading.Thread | None = thread
+        while waiting is not None and waiting not in seen:
+            if waiting is here:
+                return True
+            seen.add(waiting)
+            waiting = self._on.get(waiting)
+        return False
 
 
 def wait_for(

@@ -399,7 +399,7 @@ def test_a_cell_that_waits_for_main_ends(kernel: Wire, child: str) -> None:
 def test_a_cell_that_would_wait_for_itself_says_so(kernel: Wire, child: str) -> None:
     answer = kernel.execute("%%subshell work\n%%subshell work\n1", stop_on_error=False)
     assert answer.status == "error"
-    assert "This cell runs in subshell work itself" in answer.text("stderr")
+    assert "This cell is part of what subshell work does" in answer.text("stderr")
     assert kernel.execute("%%subshell work\n'alive'").result == "'alive'"
 
 

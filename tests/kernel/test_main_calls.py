@@ -141,3 +141,53 @@ def test_a_cell_on_main_can_be_interrupted(kernel: Wire, process: KernelProcess)
     kernel.control("interrupt_request")
     assert kernel.wait(cell)[0].content["ename"] == "KeyboardInterrupt"
     assert kernel.execute("'main is well'").result == "'main is well'"
+
+
+# -- waits that would never end --------------------------------------------------------------------
+
+WAIT = "ipyext.subshell('{}').run('1 + 1').result()"
+
+
+def test_a_cell_on_main_does_not_wait_for_its_own_subshell(kernel: Wire, child: str) -> None:
+    inner = "get_ipython().run_cell('%%subshell work\\nprint(1)')"
+    answer = kernel.execute(f"%%subshell work --main-when-idle\n{inner}\n'on'")
+    assert "This cell is part of what subshell work does" in answer.text("stderr")
+    assert answer.result == "'on'"
+
+
+def test_a_call_on_main_does_not_wait_for_the_subshell_that_waits_for_it(
+    kernel: Wire, child: str
+) -> None:
+    kernel.execute("%subshell create work")
+    answer = kernel.execute(
+        f"%%subshell work\nrun_on_main(lambda: {WAIT.format('work')})", stop_on_error=False
+    )
+    assert answer.content["ename"] == "JobNotDoneError"
+    assert "would never end" in answer.content["evalue"]
+    assert kernel.execute("%%subshell work\n'work is well'").result == "'work is well'"
+
+
+def test_subshells_that_wait_for_each_other(kernel: Wire, child: str) -> None:
+    kernel.execute("%subshell create one")
+    kernel.execute("%subshell create two")
+    kernel.execute("def ask(name, code):\n    return ipyext.subshell(name).run(code).result()")
+    code = "%%subshell one\nask('two', \"ask('one', '1 + 1')\")"
+    answer = kernel.execute(code, stop_on_error=False)
+    assert answer.content["ename"] == "JobNotDoneError"
+    assert kernel.execute("%%subshell one\nask('two', '1 + 1')").result == "2"
+
+
+def test_others_may_wait_for_a_subshell_on_main(kernel: Wire, child: str) -> None:
+    """What main does for one subshell waits for another, and a thread for that very one."""
+    kernel.execute("%subshell create work")
+    kernel.execute("%subshell create other")
+    code = f"%%subshell work\nrun_on_main(lambda: {WAIT.format('other')})"
+    assert kernel.execute(code).result == "2"
+    cell = (
+        "%%subshell work\ndef later():\n    meet.wait()\n"
+        f"    done.result = run_on_main(lambda: {WAIT.format('work')})\n    done.set()\n"
+        "threading.Thread(target=later).start()"
+    )
+    assert kernel.execute(cell).status == "ok"
+    assert kernel.execute("_ = meet.wait()", subshell=child).status == "ok"
+    assert kernel.execute("done.wait(30), done.result", subshell=child).result == "(True, 2)"

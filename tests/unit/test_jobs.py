@@ -12,6 +12,7 @@ import pytest
 from ipyext.errors import JobCancelledError, JobNotDoneError, SubshellDeletedError
 from ipyext.shells.jobs import DetachedCell, Job
 from ipyext.shells.shell import ParentShell
+from ipyext.shells.waiting import Waits
 
 
 class Child:
@@ -44,7 +45,7 @@ def made(code: str = "\nx = 1\nx") -> tuple[DetachedCell, Job, Output]:
     cell = DetachedCell(code, SimpleNamespace(output=output))  # type: ignore[arg-type]
     child: Any = Child()
     asking = ParentShell(lambda: None)
-    return cell, Job(3, child, cell, lambda: asking), output
+    return cell, Job(3, child, cell, lambda: asking, Waits()), output
 
 
 def result(value: Any = None, error: Any = None, before: Any = None) -> Any:

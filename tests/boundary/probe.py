@@ -331,7 +331,8 @@ def _tables(in_cell: bool) -> Iterator[tuple[str, Any]]:
         }
         yield from _table(module.__name__, vars(module), skip)
     for name in ("displayhook", "excepthook", "unraisablehook", "stdout", "stderr", "stdin"):
-        yield f"sys.{name}", getattr(sys, name)
+        yield f"sys.{name}", vars(sys)[name]
+    yield "sys.__class__", type(sys)
     yield "sys.meta_path: items", tuple(sys.meta_path)
     yield "sys.path_hooks: items", tuple(sys.path_hooks)
     yield "sys.gettrace", sys.gettrace()

@@ -34,6 +34,7 @@ def test_the_probe_finds_what_a_load_changes(loaded: Kernel) -> None:
         "builtins['input']",
         "getpass['getpass']",
         "sys.displayhook",
+        "sys.__class__",
         "handler SIGINT",
         "control_stream._recv_callback" if LANE > 5 else "control_stream.socket",
     }

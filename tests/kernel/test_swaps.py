@@ -1,4 +1,4 @@
-"""What pdb and %run swap for a while belongs to their shell: display hook, arguments, `__main__`.
+"""What code swaps for a while belongs to its shell: display hook, arguments, `__main__`.
 
 See test_g2_right_place.py for the names (`go`, `done`, `meet`) that these cells use.
 """
@@ -163,6 +163,85 @@ def test_loaded_and_unloaded_at_the_prompt_of_a_debugger(
     assert "42" in debugged.quit()
     results(stock, None)
     assert stock.execute("sys.displayhook is hook").result == "True"
+
+
+# -- sys.displayhook itself ------------------------------------------------------------------------
+
+DOCTEST = """
+import doctest
+def tested():
+    '''
+    >>> held.set(); go.wait(30)
+    True
+    >>> 1 + 1
+    2
+    '''
+doctest.run_docstring_examples(tested, {**globals(), "tested": tested})
+print("tested")
+"""
+
+
+@pytest.mark.fault
+@pytest.mark.parametrize("who", ["main", "child"])
+def test_results_while_another_shell_runs_a_doctest(kernel: Wire, child: str, who: str) -> None:
+    where, other = (None, child) if who == "main" else (child, None)
+    kernel.execute("held = threading.Event(); go.clear()")
+    testing = kernel.send_execute(DOCTEST, subshell=where)
+    kernel.execute("held.wait(30)", subshell=kernel.create())
+    results(kernel, other)
+    assert kernel.execute("Out[max(Out)]", subshell=other).result == "'result'"
+    kernel.execute("go.set()", subshell=other)
+    (answer,) = kernel.wait(testing)
+    assert answer.text() == "tested\n"
+    results(kernel, None, child)
+
+
+ASSIGNED = """
+sys.displayhook = lambda value: print("of its own", value)
+held.set(); go.wait(30)
+6 * 7
+"""
+
+
+@pytest.mark.fault
+@pytest.mark.parametrize("who", ["main", "child"])
+def test_a_display_hook_is_that_of_the_cell_that_assigns_it(
+    kernel: Wire, child: str, hook: None, who: str
+) -> None:
+    where, other = (None, child) if who == "main" else (child, None)
+    kernel.execute("held = threading.Event(); go.clear()")
+    running = kernel.send_execute(ASSIGNED, subshell=where)
+    kernel.execute("held.wait(30)", subshell=kernel.create())
+    results(kernel, other)
+    kernel.execute("go.set()", subshell=other)
+    (answer,) = kernel.wait(running)
+    assert (answer.result, answer.text()) == (None, "of its own 42\n")
+    results(kernel, None, child)
+
+
+def test_a_display_hook_that_calls_the_former_one(kernel: Wire, where: str | None) -> None:
+    before = "import sys\nformer = sys.displayhook\n"
+    also = "sys.displayhook = lambda value: (print('also', value), former(value))\n6 * 7"
+    answer = kernel.execute(before + also, subshell=where)
+    assert (answer.result, answer.text()) == ("42", "also 42\n")
+    back = before + "sys.displayhook = print\nsys.displayhook = former\n6 * 7"
+    assert kernel.execute(back, subshell=where).result == "42"
+
+
+def test_a_display_hook_of_the_cells_that_load_and_unload(stock: Wire) -> None:
+    own = "import sys\nsys.displayhook = lambda value: print('own', value)\n"
+    for line in ("%load_ext ipyext", "%unload_ext ipyext"):
+        answer = stock.execute(f"{own}{line}\n6 * 7")
+        assert (answer.result, answer.text()) == (None, "own 42\n")
+        results(stock, None)
+
+
+def test_a_pickler_that_asks_sys_how_it_is_pickled(kernel: Wire) -> None:
+    """cloudpickle does, for its way with modules is one for modules of the plain class."""
+    assert (
+        kernel.execute("import pickle, sys\npickle.loads(pickle.dumps(sys)) is sys").result
+        == "True"
+    )
 
 
 # -- %run ------------------------------------------------------------------------------------------

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import builtins
 import functools
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,7 +16,7 @@ from IPython.core.interactiveshell import ExecutionResult, InteractiveShell
 from ipyext_patches.ledger import Action, Change, Ledger, SetAttribute, SetItem, Wrap
 from ipyext_patches.ports import Hooks
 from ipyext_patches.spec import Patch, function
-from ipyext_patches.targets import own_sys
+from ipyext_patches.targets import display_hook, own_sys
 
 INSTANCE = Patch(
     id="ipython.instance",
@@ -36,10 +35,10 @@ GET_IPYTHON = Patch(
 )
 TRAPS = Patch(
     id="ipython.traps",
-    target="IPython.core.display_trap.DisplayTrap, IPython.core.builtin_trap.BuiltinTrap",
-    what="Stay in place between cells, with one display hook that finds the calling shell.",
-    why="They swap sys.displayhook and builtins around every cell; two shells undo each other.",
-    upstream="IPython/core/display_trap.py, IPython/core/builtin_trap.py",
+    target="IPython.core.builtin_trap.BuiltinTrap (main's)",
+    what="Stays in place between cells.",
+    why="It swaps builtins around every cell; two shells undo each other.",
+    upstream="IPython/core/builtin_trap.py",
 )
 TEE = Patch(
     id="ipython.tee",
@@ -209,17 +208,15 @@ def changes(ledger: Ledger, hooks: Hooks, main: Any, when_started: Any) -> list[
         target = write_payload if shell is main else shell.payload_manager.write_payload
         return target(data, *args, **kwargs)
 
-    stores = own_sys.Stores(hooks)
-    hook = _DisplayHook(hooks, main, shell_here, stores)
     found: list[Change] = [
         SetAttribute(PAYLOAD, payloads, "write_payload", write),
-        Action(TRAPS, hook.open, hook.close),
+        *display_hook.changes(hooks, main, shell_here),
         Action(TRAPS, lambda: _hold(main.builtin_trap), lambda: _let_go(main.builtin_trap)),
         SetItem(GET_IPYTHON, vars(builtins), "get_ipython", get_ipython),
         SetItem(GET_IPYTHON, main.user_ns, "get_ipython", get_ipython),
         SetItem(GET_IPYTHON, main.user_ns_hidden, "get_ipython", get_ipython),
         Wrap(INSTANCE, InteractiveShell, "instance", instance, ledger.switch),
-        *own_sys.changes(ledger, stores, hook.swapped),
+        *own_sys.changes(ledger, own_sys.Stores(hooks)),
     ]
     if hasattr(main, "_tee"):
         from ipyext_patches.targets.tee import Tee
@@ -241,50 +238,6 @@ def _let_go(trap: Any) -> None:
     trap._nested_level -= 1
     if not trap._nested_level:
         trap.deactivate()
-
-
-class _DisplayHook:
-    """`sys.displayhook` for as long as the extension is loaded. Holds main's display trap open."""
-
-    def __init__(self, hooks: Hooks, main: Any, shell_here: Any, stores: own_sys.Stores) -> None:
-        self.swapped = own_sys.OwnDisplayHook(stores, self._stock)
-        self._hooks = hooks
-        self._main = main
-        self._trap = main.display_trap
-        self._shell_here = shell_here
-        self._plain: Any = None
-
-    def _stock(self) -> tuple[Any, Any]:
-        """What `sys.displayhook` would be without us: now, and when main begins or ends a cell."""
-        hooks = (self._plain, self._trap.hook)
-        return hooks if self._trap._nested_level == 1 else hooks[::-1]
-
-    def __call__(self, value: object = None) -> Any:
-        own = self.swapped.own()
-        if own is not None:
-            return own(value)
-        shell = self._shell_here()
-        if shell is self._main and self._trap._nested_level == 1:
-            return self._plain(value)  # main, but outside its cells
-        captures = self._hooks.captures()
-        if captures and captures[-1].displayhook is not None:
-            return captures[-1].displayhook(value)
-        return shell.displayhook(value)
-
-    def open(self) -> None:
-        trap = self._trap
-        self._plain = trap.old_hook if trap._nested_level else sys.displayhook
-        trap._nested_level += 1
-        sys.displayhook = self
-
-    def close(self) -> None:
-        trap = self._trap
-        trap._nested_level -= 1
-        if trap._nested_level:  # a cell of main is running: as the stock kernel would have it
-            trap.old_hook = self._plain
-            sys.displayhook = self.swapped.of_main() or trap.hook
-        else:
-            sys.displayhook = self._plain
 
 
 def magics_changes(patch: Patch, main: Any, magics: Any) -> list[Change]:

@@ -1,7 +1,6 @@
-"""`sys` as pdb and some modules of IPython see it: what they swap for a while, they swap for their
-own shell.
+"""`sys` as %run sees it: what it swaps for a while, it swaps for its own shell.
 
-They save an attribute, set their own, and put the saved one back. Done to the process by two
+It saves an attribute, sets its own, and puts the saved one back. Done to the process by two
 shells at once, that shows one shell what is meant for the other, and what remains at the end is
 the value of whoever came first.
 """
@@ -18,13 +17,6 @@ from ipyext_patches.ports import Hooks
 from ipyext_patches.spec import Patch
 from ipyext_patches.targets import imports
 
-DEBUG = Patch(
-    id="ipython.debug-displayhook",
-    target="sys in pdb, IPython.core.debugger_backport, IPython.core.display_trap",
-    what="A debugger's display hook is that of the shell that is being debugged.",
-    why="Results of every other shell go through it for as long as %debug is open.",
-    upstream="Lib/pdb.py default; IPython/core/ultratb.py debugger",
-)
 RUN = Patch(
     id="ipython.run",
     target="sys in IPython.core.magics.execution",
@@ -39,7 +31,6 @@ WATCH = Patch(
     why="IPython 9.16 on imports it when it is first used.",
     upstream="IPython/core/magic.py",
 )
-DEBUGGERS = ("pdb", "IPython.core.debugger_backport", "IPython.core.display_trap")
 MISSING = object()
 
 
@@ -77,33 +68,6 @@ class Stores:
     def here(self) -> dict[str, Any]:
         store = self._hooks.storage()
         return self.main if store is None else store
-
-
-class OwnDisplayHook:
-    """`sys.displayhook`; `stock` gives what it may be without us: now, and otherwise.
-
-    Main may begin or end a cell between a child's get and its set.
-    """
-
-    def __init__(self, stores: Stores, stock: Callable[[], tuple[Any, Any]]) -> None:
-        self._stores = stores
-        self._stock = stock
-
-    def own(self) -> Any | None:
-        """What the calling shell has set, if anything."""
-        return self._stores.here().get("displayhook")
-
-    def of_main(self) -> Any | None:
-        return self._stores.main.get("displayhook")
-
-    def get(self) -> Any:
-        return self.own() or self._stock()[0]
-
-    def set(self, value: Any) -> None:
-        if any(value is hook for hook in self._stock()):
-            self._stores.here().pop("displayhook", None)
-        else:
-            self._stores.here()["displayhook"] = value
 
 
 class ShellArgv(list):  # type: ignore[type-arg]
@@ -267,12 +231,8 @@ class OwnModules(MutableMapping[str, Any]):
         return len(sys.modules)
 
 
-def changes(ledger: Ledger, stores: Stores, displayhook: OwnDisplayHook) -> Iterator[Change]:
-    """Give those modules a `sys` of their own; %run's is imported when it is first used."""
-    debugged = OwnSys(displayhook=displayhook)
-    for name in DEBUGGERS:
-        if name in sys.modules:  # the backport is for Python up to 3.12, in IPython 9
-            yield SetAttribute(DEBUG, sys.modules[name], "sys", debugged)
+def changes(ledger: Ledger, stores: Stores) -> Iterator[Change]:
+    """Give that module a `sys` of its own, when it is there: it is imported when first used."""
     argv = OwnArgv(stores)
     run = OwnSys(argv=argv, modules=OwnModules(stores))
 

@@ -18,7 +18,6 @@ from contextlib import contextmanager
 from enum import Enum
 from typing import Any
 
-
 _set = ctypes.pythonapi.PyThreadState_SetAsyncExc
 
 

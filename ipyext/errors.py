@@ -5,6 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 
+def said(error: BaseException) -> str:
+    """What it is and what it says. Never raises, as `str` of an error of people's may."""
+    name = type(error).__name__
+    try:
+        text = str(error)
+    except BaseException:
+        return name
+    return f"{name}: {text}" if text else name
+
+
 class IpyextError(Exception):
     """Base of everything ipyext raises; never raised itself."""
 

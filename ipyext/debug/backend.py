@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from ipyext.errors import said
 from ipyext.protocol import dap
 
 log = logging.getLogger("ipyext.debug")
@@ -217,9 +218,12 @@ async def _in_thread(function: Callable[[], Any], name: str) -> Any:
             future.set_exception(RuntimeError(what))
 
     def run() -> None:
-        result, failure = None, None
+        result: Any = None
+        failure: BaseException | None = None
         try:
             result = function()
+        except (StopIteration, SystemExit, KeyboardInterrupt, GeneratorExit) as error:
+            failure = RuntimeError(said(error))  # asyncio takes none of them, or ends with it
         except BaseException as error:
             failure = error
         with contextlib.suppress(RuntimeError):  # the loop is closed

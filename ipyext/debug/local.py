@@ -5,7 +5,6 @@ Everything here belongs to the debug router thread; what may take long runs in t
 
 from __future__ import annotations
 
-import ast
 import asyncio
 import functools
 import logging
@@ -13,14 +12,15 @@ import platform
 import re
 import sys
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ipyext.debug.hits import places
 from ipyext.debug.parties import Message, Party
 from ipyext.debug.reports import NOT_KNOWN
-from ipyext.errors import IpyextError
+from ipyext.debug.rich import bundle, bundles
+from ipyext.errors import IpyextError, said
 from ipyext_patches import PatchError
 
 if TYPE_CHECKING:
@@ -125,12 +125,11 @@ class LocalAnswers:
             body = await handler(party, request, arguments)
         except _Handed:
             return
-        except (KeyError, TypeError, ValueError, LookupError) as error:
-            why = f"{request['command']}: {type(error).__name__}: {error}"
-            do(core.fail, party, request, why)
+        except (TypeError, ValueError, LookupError) as error:
+            do(core.fail, party, request, f"{request['command']}: {said(error)}")
         except Exception as error:
             log.debug("%s failed", request["command"], exc_info=True)
-            why = str(error) if isinstance(error, _OURS) else f"{type(error).__name__}: {error}"
+            why = str(error) if isinstance(error, _OURS) else said(error)
             do(core.fail, party, request, why)
         else:
             do(core.answer, party, request, body)
@@ -163,7 +162,7 @@ class LocalAnswers:
         if number in self._router.core.stopped and not await self._goes_on(number):
             raise LookupError(f"thread {number} is stopped already")
         if self._router.core.stop_all:
-            self._router.do(self._router.core.forward, party, request)
+            self._forward(party, request)
             raise _Handed
         self._router.pausing[number] = None if shell is None else shell.current
         self._router.debugpy.pause(thread)
@@ -255,9 +254,7 @@ class LocalAnswers:
             body = response.get("body") or {}
             return {**response, "body": {**body, "variables": _shown(body.get("variables") or [])}}
 
-        self._router.do(
-            self._router.core.forward, party, request, change if party.jupyter else None
-        )
+        self._forward(party, request, change if party.jupyter else None)
         raise _Handed
 
     async def _evaluate(self, party: Party, request: Message, arguments: Message) -> Message:
@@ -299,18 +296,18 @@ class LocalAnswers:
                 return empty
             raise ValueError(f"{name!r} is no name of a variable")
         frame = arguments.get("frameId")
+        format_ = self._host.main.display_formatter.format
         if frame is None or not self._router.core.stopped:
-            format_ = self._host.main.display_formatter.format
             value = self._host.main.user_ns[name]
-            data, metadata = await self._router.in_thread(lambda: format_(value))
-            return {"data": data, "metadata": metadata}
-        expression = f"get_ipython().display_formatter.format({name})"
-        self._ask(
-            party,
-            request,
-            ("evaluate", {"expression": expression, "frameId": frame, "context": "clipboard"}),
-            _formatted,
-        )
+            return dict(await self._router.in_thread(lambda: bundle(format_, value)))
+        key = bundles.expect(format_)
+
+        def change(response: Message) -> Message:
+            made = bundles.take(key)
+            return response if made is None else {**response, "body": made}
+
+        wanted = {"expression": bundles.call(key, name), "frameId": frame, "context": "watch"}
+        self._forward(party, request, change, ("evaluate", wanted))
         raise _Handed
 
     async def _copyToGlobals(self, party: Party, request: Message, arguments: Message) -> Message:
@@ -323,31 +320,11 @@ class LocalAnswers:
             "value": old,
             "frameId": arguments["srcFrameId"],
         }
-        self._ask(party, request, ("setExpression", wanted), lambda body: body)
+        self._forward(party, request, None, ("setExpression", wanted))
         raise _Handed
 
-    def _ask(
-        self,
-        party: Party,
-        request: Message,
-        question: tuple[str, Message],
-        body_of: Callable[[Message], Message],
-    ) -> None:
-        """Have debugpy answer something else, and make the answer out of that."""
-        core = self._router.core
-
-        def then(response: Message) -> None:
-            if not response.get("success"):
-                core.fail(party, request, str(response.get("message", "It failed.")))
-                return
-            try:
-                body = body_of(response.get("body") or {})
-            except (ValueError, SyntaxError) as error:
-                core.fail(party, request, f"{request['command']}: {error}")
-            else:
-                core.answer(party, request, body)
-
-        self._router.do(core.ask, *question, then)
+    def _forward(self, *args: Any) -> None:
+        self._router.do(self._router.core.forward, *args)
 
 
 def _files() -> Iterator[Message]:
@@ -369,12 +346,3 @@ class _Handed(Exception):
 
 def _shown(variables: list[Message] | None) -> list[Message]:
     return [one for one in variables or [] if not is_hidden(one.get("name"))]
-
-
-def _formatted(body: Message) -> Message:
-    result = str(body.get("result", ""))
-    try:
-        data, metadata = ast.literal_eval(result)
-    except (TypeError, ValueError, SyntaxError):
-        raise ValueError(result) from None  # the error of the expression, as debugpy has it
-    return {"data": data, "metadata": {key: metadata[key] for key in metadata if key in data}}

@@ -27,12 +27,12 @@ from ipyext.debug.parties import (
     PathMap,
     Start,
     Stop,
-    Then,
 )
 from ipyext.debug.questions import Questions
 from ipyext.debug.reports import Reports
 from ipyext.debug.states import DEBUGGER, Client, Debugger, Machine, Move, StateError, Step
 from ipyext.debug.wishes import Wishes
+from ipyext.errors import said
 from ipyext.protocol import dap
 
 log = logging.getLogger("ipyext.debug")
@@ -196,7 +196,7 @@ class Multiplexer:
             self.fail(party, asked, str(error))
         except Exception as error:  # whoever asks waits for an answer, whatever happens here
             log.exception("A debug request failed in the debug router")
-            self.fail(party, asked, f"The debug router failed: {type(error).__name__}: {error}")
+            self.fail(party, asked, f"The debug router failed: {said(error)}")
 
     def _check(self, party: Party, command: str) -> None:
         if command in ANYTIME or (party.attached and self.on):
@@ -218,11 +218,19 @@ class Multiplexer:
         self._outbox.fail(party, request, why)
 
     def forward(
-        self, party: Party, request: Message, change: Callable[[Message], Message] | None = None
+        self,
+        party: Party,
+        request: Message,
+        change: Callable[[Message], Message] | None = None,
+        question: tuple[str, Message] | None = None,
     ) -> None:
-        """Have debugpy answer a request; `change` works on its response before the client sees it.
+        """Have debugpy answer a request. Nothing is sent if it is off.
 
-        Nothing is sent if debugpy is off.
+        Args:
+            party: the client.
+            request: what it asks.
+            change: makes what the client sees of debugpy's response, also of one that says no.
+            question: the command and arguments that debugpy is sent instead.
         """
         if not self.on:
             self.fail(party, request, f"The debugger is {self.machine.state.value}.")
@@ -231,7 +239,8 @@ class Multiplexer:
         def then(response: Message) -> None:
             self._outbox.reply(party, request, change(response) if change else response)
 
-        self._debugpy.ask(request["command"], request["arguments"], then, party)
+        command, arguments = question or (request["command"], request["arguments"])
+        self._debugpy.ask(command, arguments, then, party)
 
     def _local(self, party: Party, request: Message) -> None:
         self._outbox.add(Local(party, request))
@@ -346,13 +355,6 @@ class Multiplexer:
         (self.forward if debugpys else self._local)(party, request)
 
     # -- debugpy -------------------------------------------------------------------------------
-
-    def ask(self, command: str, arguments: Message, then: Then) -> None:
-        """Ask debugpy something of our own."""
-        if self.on:
-            self._debugpy.ask(command, arguments, then)
-        else:
-            then({"success": False, "message": f"The debugger is {self.machine.state.value}."})
 
     def expired(self, seq: int) -> None:
         """debugpy had its time for this request."""

@@ -56,6 +56,12 @@ class Outbox:
         }
         if response.get("message") is not None:
             found["message"] = str(response["message"])
+        why = dap.unsendable(found)
+        if why is not None:
+            found = {
+                "seq": found["seq"],
+                **dap.failure(request, f"The response is not JSON: {why}"),
+            }
         self.add(Reply(party, request, found))
 
     def answer(self, party: Party, asked: Message, body: Message | None = None) -> None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import itertools
+import logging
 from collections.abc import Callable
 
 from ipyext.debug.parties import Action, Forward, Message, Party, Then
+from ipyext.errors import said
 from ipyext.protocol import dap
 
+log = logging.getLogger("ipyext.debug")
 SECONDS = 60.0  # also for what is quick: it may come behind many log messages
 
 _NOTHING = (None, None, None)
@@ -47,21 +50,31 @@ class Questions:
 
     def answered(self, response: Message) -> None:
         """debugpy answers; nothing if that is too late, or once more."""
-        _, then, _ = self._open.pop(response.get("request_seq", -1), _NOTHING)
-        if then is not None:
-            then(response)
+        request, then, _ = self._open.pop(response.get("request_seq", -1), _NOTHING)
+        if request is not None and then is not None:
+            _use(response, then, request)
 
     def expired(self, seq: int) -> None:
         """debugpy had its time for this request."""
         request, then, _ = self._open.pop(seq, _NOTHING)
         if request is not None and then is not None:
-            then(dap.failure(request, f"The debugger did not answer {request['command']}."))
+            why = f"The debugger did not answer {request['command']}."
+            _use(dap.failure(request, why), then, request)
 
     def drop(self, why: str) -> None:
         """debugpy will answer nothing any more."""
         found, self._open = self._open, {}
         for request, then, _ in found.values():
-            then(dap.failure(request, why))
+            _use(dap.failure(request, why), then, request)
+
+
+def _use(response: Message, then: Then, request: Message) -> None:
+    """Call `then`; if that fails, once more, with a failure: whoever asked waits for an answer."""
+    try:
+        then(response)
+    except Exception as error:
+        log.exception("An answer of debugpy could not be used")
+        then(dap.failure(request, f"The debug router failed: {said(error)}"))
 
 
 def _ignore(response: Message) -> None:

@@ -83,10 +83,23 @@ def _parse(body: bytes) -> Message | ValueError:
 def encode(message: Message) -> bytes:
     """The frame of a message."""
     try:
-        body = json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode()
+        body = _dumped(message, ensure_ascii=False).encode()
     except UnicodeEncodeError:  # half a surrogate pair, which readers take only as an escape
-        body = json.dumps(message, separators=(",", ":")).encode()
+        body = _dumped(message, ensure_ascii=True).encode()
     return b"Content-Length: %d\r\n\r\n%s" % (len(body), body)
+
+
+def _dumped(message: Message, *, ensure_ascii: bool) -> str:
+    return json.dumps(message, ensure_ascii=ensure_ascii, allow_nan=False, separators=(",", ":"))
+
+
+def unsendable(message: Message) -> str | None:
+    """Why `encode` would fail, or None."""
+    try:
+        _dumped(message, ensure_ascii=True)
+    except (TypeError, ValueError, RecursionError) as error:
+        return str(error)
+    return None
 
 
 def response(request: Message, body: Message | None = None) -> Message:

@@ -300,14 +300,56 @@ def test_breakpoints_that_are_set_too_late_keep_their_place(world: World, lab: C
     assert lab.set(FILE, 3, 4)[0]["verified"]
 
 
-def test_what_debugpy_is_asked_for_us(world: World, lab: Client) -> None:
-    found: list[dict[str, Any]] = []
-    world.do(world.core.ask, "evaluate", {"expression": "1"}, found.append)
-    world.debugpy.answer_all()
-    assert found[0]["body"]["result"] == "1"
+def test_debugpy_is_asked_something_else(world: World, lab: Client) -> None:
+    world.answers_local = False
+    question = ("evaluate", {"expression": "x"})
+    for change, result in ((None, "1"), (lambda r: {**r, "body": {"result": "2"}}, "2")):
+        seq = lab.begin("richInspectVariables", variableName="x")
+        world.do(world.core.forward, *world.local.pop(), change, question)
+        assert world.debugpy.last("evaluate") == {"expression": "x"}
+        world.debugpy.answer_all()
+        response = lab.response(seq)
+        assert response is not None
+        assert (response["success"], response["body"]["result"]) == (True, result)
+    lab.begin("richInspectVariables", variableName="x")
     world.lost()
-    world.do(world.core.ask, "evaluate", {"expression": "1"}, found.append)
-    assert not found[1]["success"]
+    world.do(world.core.forward, *world.local.pop(), None, question)
+    assert not list(lab.responses.values())[-1]["success"]
+
+
+@pytest.mark.parametrize("value", [object(), float("nan"), b"x", {(): 1}], ids=repr)
+def test_an_answer_that_is_not_json(world: World, lab: Client, code: Client, value: Any) -> None:
+    world.answers_local = False
+    for client in (lab, code):
+        seq = client.begin("inspectVariables")
+        party, request = world.local.pop()
+        world.do(world.core.answer, party, request, {"variables": [value]})
+        response = client.response(seq)
+        assert response is not None
+        assert not response["success"]
+        assert "not JSON" in response["message"]
+
+
+def test_an_answer_of_debugpy_that_cannot_be_used(
+    world: World, lab: Client, code: Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is that request which fails, and nothing else."""
+
+    def change(response: dict[str, Any]) -> dict[str, Any]:
+        return {**response, "body": response["body"]["variables"][0]["odd"]}
+
+    world.answers_local = False
+    seq = lab.begin("variables", variablesReference=3)
+    other = code.begin("evaluate", expression="1", frameId=1)
+    world.do(world.core.forward, *world.local.pop(), lambda r: change(r) if r["success"] else r)
+    world.debugpy.answer("variables", variables=[{"name": "x", "value": "1"}])
+    response = lab.response(seq)
+    assert response is not None
+    assert response["message"] == "The debug router failed: KeyError: 'odd'"
+    assert "could not be used" in caplog.text
+    world.debugpy.answer_all()
+    assert code.response(other) is not None
+    assert world.state == "on"
 
 
 def test_requests_of_running_threads(world: World, lab: Client) -> None:

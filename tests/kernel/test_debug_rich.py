@@ -1,0 +1,103 @@
+"""Rich values, and answers that cannot be given: one response to each request, on every channel."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.dap import JupyterDap
+from tests.tcp_dap import TcpDap
+from tests.wire import Wire
+
+VALUES = """\
+from IPython.display import JSON
+class Bundle:
+    def __init__(self, data): self.data = data
+    def _repr_mimebundle_(self, include=None, exclude=None): return self.data
+class Leaves:
+    def __repr__(self): raise SystemExit(3)
+long = JSON(list(range(40)))
+deep = JSON({str(i): {"x": ["y" * 999] * 99} for i in range(40)})
+mixed = Bundle({"text/plain": "x", "a/b": object()})
+bytes_ = Bundle({"text/plain": "x", "image/png": b"PNG1", "a/b": {1}, "c/d": [float("nan")]})
+pair = Bundle(({"text/plain": "x"}, {"text/plain": object()}))
+leaves = Leaves()
+"""
+FRAME = """\
+def look():
+    l, d, m, b, p, s = long, deep, mixed, bytes_, pair, leaves
+    return l
+look()
+"""
+LONG = {"application/json": list(range(40))}
+DEEP = {"application/json": {str(i): {"x": ["y" * 999] * 99} for i in range(40)}}
+PLAIN = {"text/plain": "x"}
+BYTES = {**PLAIN, "image/png": "UE5HMQ==", "a/b": [1], "c/d": ["nan"]}
+SHOWN = {"long": LONG, "deep": DEEP, "mixed": PLAIN, "bytes_": BYTES, "pair": PLAIN}
+
+
+@pytest.fixture(params=["jupyter", "tcp"])
+def client(request: pytest.FixtureRequest, kernel: Wire) -> JupyterDap | TcpDap:
+    """One that debugs."""
+    found: JupyterDap | TcpDap
+    found = request.getfixturevalue("editor" if request.param == "tcp" else "lab")
+    found.attach()
+    kernel.execute(VALUES)
+    return found
+
+
+def ask(client: Any, command: str, **arguments: Any) -> dict[str, Any]:
+    found: dict[str, Any] = client.end(client.begin(command, **arguments))
+    return found
+
+
+def looks_like(found: dict[str, Any], expected: dict[str, Any]) -> None:
+    data = {name: value for name, value in found["data"].items() if name in expected}
+    assert data == expected
+    assert not {"a/b", "c/d"} & {*found["data"]} - {*expected}
+    assert {*found["metadata"]} <= {*found["data"]}
+
+
+def test_rich_values(kernel: Wire, client: JupyterDap | TcpDap) -> None:
+    for name, expected in SHOWN.items():
+        looks_like(client.do("richInspectVariables", variableName=name), expected)
+    for name in ("leaves", "not_there"):
+        response = ask(client, "richInspectVariables", variableName=name)
+        assert not response["success"]
+        assert response["message"]
+
+
+def test_rich_values_in_a_frame(kernel: Wire, client: JupyterDap | TcpDap) -> None:
+    path = client.do("dumpCell", code=FRAME)["sourcePath"]
+    client.do("setBreakpoints", source={"path": path}, breakpoints=[{"line": 3}])
+    running = kernel.send_execute(FRAME)
+    stop: dict[str, Any]
+    if isinstance(client, TcpDap):
+        stop = client.event("stopped")
+    else:
+        stop = client.wait_event("stopped")["body"]
+    thread = stop["threadId"]
+    frame = client.do("stackTrace", threadId=thread)["stackFrames"][0]["id"]
+    for name, expected in SHOWN.items():
+        found = client.do("richInspectVariables", variableName=name[0], frameId=frame)
+        looks_like(found, expected)
+    for name, why in (("s", "SystemExit"), ("not_there", "NameError")):
+        response = ask(client, "richInspectVariables", variableName=name, frameId=frame)
+        assert not response["success"]
+        assert why in response["message"]
+    client.do("continue", threadId=thread)
+    (answer,) = kernel.wait(running)
+    assert answer.status == "ok"
+    assert kernel.execute("1").text("stderr") == ""
+
+
+def test_whatever_an_expression_raises(kernel: Wire, client: JupyterDap | TcpDap) -> None:
+    """Also what would end the thread that answers, or what asyncio does not take."""
+    kernel.execute("class Mute(Exception):\n    def __str__(self): raise SystemExit")
+    kernel.execute("def fail(error): raise error")
+    for error in ("SystemExit()", "StopIteration()", "KeyboardInterrupt()", "Mute()"):
+        response = ask(client, "evaluate", expression=f"fail({error})")
+        assert not response["success"]
+        assert error[:-2] in response["message"]
+    assert client.do("evaluate", expression="1 + 1")["result"] == "2"

@@ -135,6 +135,28 @@ def problem(command: str, arguments: Message) -> str | None:
     return None if found is None else f"{command}: {found}."
 
 
+def known(command: str, arguments: Message) -> Message:
+    """The arguments, in which nothing is wrong, without nulls and what is not in their shape.
+
+    That may be anything, also what cannot be sent on to debugpy.
+    """
+    shape = ARGUMENTS.get(command)
+    found: Message = arguments if shape is None else _known(arguments, shape)
+    return found
+
+
+def _known(value: Any, shape: Shape) -> Any:
+    if isinstance(shape, List):
+        return [_known(one, shape.of) for one in value]
+    if isinstance(shape, Object):
+        return {
+            key: _known(value[key], inner)
+            for key, inner in shape.fields.items()
+            if value.get(key) is not None
+        }
+    return value
+
+
 def _in(value: Any, shape: Shape, name: str) -> str | None:
     if isinstance(shape, Plain):
         # A bool is an int in Python, and not in JSON.

@@ -191,6 +191,7 @@ class Multiplexer:
             problem = shapes.problem(request["command"], asked["arguments"])
             if problem is not None:
                 raise StateError(problem)
+            asked["arguments"] = shapes.known(request["command"], asked["arguments"])
             handler(party, asked)
         except StateError as error:
             self.fail(party, asked, str(error))

@@ -109,11 +109,15 @@ class Party:
     def options(self) -> Message:
         """What it asked debugpy for when it attached."""
         kinds = {"justMyCode": bool, "showReturnValue": bool, "variablePresentation": dict}
-        return {
+        found = {
             name: self.arguments[name]
             for name, kind in kinds.items()
             if isinstance(self.arguments.get(name), kind)
         }
+        if shown := found.get("variablePresentation"):
+            texts = {key: one for key, one in shown.items() if isinstance(one, str)}
+            found["variablePresentation"] = texts
+        return found
 
     @property
     def adopts(self) -> bool:

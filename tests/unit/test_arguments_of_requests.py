@@ -15,6 +15,7 @@ from ipyext.debug.arguments import (
     List,
     Object,
     Shape,
+    known,
     problem,
 )
 from ipyext.debug.commands import FORWARDED, LOCAL, OF_STOPPED
@@ -108,6 +109,21 @@ def test_what_may_be_there() -> None:
     assert problem("setBreakpoints", {"source": {"path": "x"}, "breakpoints": None}) is None
     assert problem("threads", {"anything": 1}) is None
     assert problem("unknown", {"anything": 1}) is None
+
+
+def test_what_nobody_reads_is_not_handed_on() -> None:
+    deep: Any = float("nan")
+    for _ in range(500):
+        deep = [deep]
+    odd = {"x": deep, "line": deep, "kwargs": {}, "update_ids_from_dap": 1}
+    asked = {**odd, "expression": "x", "frameId": None, "format": {**odd, "hex": True}}
+    assert known("evaluate", asked) == {"expression": "x", "format": {"hex": True}}
+    points = [{**odd, "line": 3, "condition": None}]
+    assert known("setBreakpoints", {"source": {"path": "x", **odd}, "breakpoints": points}) == {
+        "source": {"path": "x"},
+        "breakpoints": [{"line": 3}],
+    }
+    assert known("attach", odd) == odd
 
 
 def test_all_that_debugpy_is_asked_is_looked_at() -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from ipyext.protocol import dap
 from tests.fake_debugpy import Client, World
 
 FILE = "/cells/1.py"
@@ -315,6 +316,17 @@ def test_debugpy_is_asked_something_else(world: World, lab: Client) -> None:
     world.lost()
     world.do(world.core.forward, *world.local.pop(), None, question)
     assert not list(lab.responses.values())[-1]["success"]
+
+
+def test_what_debugpy_need_not_understand(world: World) -> None:
+    """One client's odd values are not in what is set for all."""
+    odd = float("nan")
+    first = world.connect()
+    first.attach(variablePresentation={"special": "inline", "x": odd}, x=odd)
+    assert world.debugpy.last("attach")["variablePresentation"] == {"special": "inline"}
+    first.set(FILE, {"line": 3, "x": odd})
+    first.do("evaluate", expression="x", frameId=1, x=odd)
+    assert all(dap.unsendable(request) is None for request in world.debugpy.requests)
 
 
 @pytest.mark.parametrize("value", [object(), float("nan"), b"x", {(): 1}], ids=repr)

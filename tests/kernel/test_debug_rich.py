@@ -68,6 +68,31 @@ def test_rich_values(kernel: Wire, client: JupyterDap | TcpDap) -> None:
         assert response["message"]
 
 
+FOREIGN = """\
+import _thread, threading
+go, there = threading.Event(), threading.Event()
+def run():
+    threading.current_thread()
+    there.set()
+    go.wait()
+_thread.start_new_thread(run, ())
+there.wait()
+threading.active_count()
+"""
+
+
+def test_only_threads_of_people_are_shown(kernel: Wire, client: JupyterDap | TcpDap) -> None:
+    """ZeroMQ starts one for what is long; of one that ends, Python makes another for debugpy."""
+    for name in ("long", "deep"):
+        client.do("richInspectVariables", variableName=name)
+        assert [one["name"] for one in client.do("threads")["threads"]] == ["main"]
+    kernel.execute(FOREIGN)  # Python makes one of it as well, and it runs
+    names = [one["name"] for one in client.do("threads")["threads"]]
+    kernel.execute("go.set()")
+    assert names[0] == "main"
+    assert [name.partition("-")[0] for name in names[1:]] == ["Dummy"]
+
+
 def test_rich_values_in_a_frame(kernel: Wire, client: JupyterDap | TcpDap) -> None:
     path = client.do("dumpCell", code=FRAME)["sourcePath"]
     client.do("setBreakpoints", source={"path": path}, breakpoints=[{"line": 3}])
@@ -86,6 +111,8 @@ def test_rich_values_in_a_frame(kernel: Wire, client: JupyterDap | TcpDap) -> No
         response = ask(client, "richInspectVariables", variableName=name, frameId=frame)
         assert not response["success"]
         assert why in response["message"]
+    client.do("richInspectVariables", variableName="long")
+    assert [one["name"] for one in client.do("threads")["threads"]] == ["main"]
     client.do("continue", threadId=thread)
     (answer,) = kernel.wait(running)
     assert answer.status == "ok"

@@ -25,7 +25,7 @@ from ipyext_patches.targets import instructions, pauses, tracing
 from ipyext_patches.targets.awaits import into_tasks, tell_returns
 from ipyext_patches.targets.explorer import Explorer
 from ipyext_patches.targets.forks import take_off, when_forked
-from ipyext_patches.targets.kernel_threads import marked
+from ipyext_patches.targets.kernel_threads import has_ended, marked
 from ipyext_patches.targets.one_line import (
     begin_line,
     breakpoint_at,
@@ -375,7 +375,7 @@ class Debugpy:
         return [
             (self.thread_id(thread), thread)
             for thread in threading.enumerate()
-            if not getattr(thread, "is_pydev_daemon_thread", False)
+            if not getattr(thread, "is_pydev_daemon_thread", False) and not has_ended(thread)
         ]
 
     def thread_id(self, thread: threading.Thread) -> int:

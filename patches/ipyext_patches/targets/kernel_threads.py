@@ -6,12 +6,15 @@ import sys
 import threading
 from typing import Any
 
+from zmq.utils.garbage import GarbageCollectorThread
+
+from ipyext_patches.frames import no_collection
 from ipyext_patches.ledger import MISSING, Action
 from ipyext_patches.spec import Patch
 
 MARKS = Patch(
     id="debugger.kernel-threads",
-    target="pydev_do_not_trace and is_pydev_daemon_thread of the kernel's own threads",
+    target="pydev_do_not_trace and is_pydev_daemon_thread of the threads of the kernel and pyzmq",
     what="While the debugger is on, it neither shows nor stops them.",
     why="ipykernel 5 marks none; a kernel whose iopub thread is stopped says nothing any more.",
     upstream="ipykernel/control.py, iostream.py (6.0 on)",
@@ -51,4 +54,17 @@ def _threads(kernel: Any) -> list[Any]:
         threads += [watcher] * (watcher is not None)
     alive = threading.enumerate()
     threads += [t for t in alive if t.name in _HISTORY or type(t).__name__ in _KINDS]
-    return threads
+    # pyzmq starts one with the first long message: the mark is its class's.
+    return [*threads, GarbageCollectorThread]
+
+
+def has_ended(thread: threading.Thread) -> bool:
+    """Whether it only stands for a thread that Python did not know, and that runs no more.
+
+    From Python 3.12 on debugpy looks into threads to their very end, when Python has forgotten
+    them, and keeps what it makes in place of one.
+    """
+    if not isinstance(thread, threading._DummyThread):
+        return False
+    with no_collection():
+        return thread.ident not in sys._current_frames()

@@ -159,13 +159,14 @@ class Reports:
         return owner is party
 
     def _continued(self, body: Message) -> None:
-        if self.stop_all:
+        every = self.stop_all and bool(body.get("allThreadsContinued", True))
+        if every:
             self.stopped.clear()
             self.leaving.clear()
         else:
             self.stopped.pop(body.get("threadId", -1), None)
             self.leaving.discard(body.get("threadId", -1))
-        body = {**body, "allThreadsContinued": self.stop_all}
+        body = {**body, "allThreadsContinued": every}
         self._outbox.tell_all(dap.event("continued", body))
         if body.get("threadId") in self.stepping:
             self.stepping.discard(body["threadId"])

@@ -205,3 +205,17 @@ def test_every_stop_goes_on_with_one(world: World, lab: Client) -> None:
     assert world.core.goes_on(7)
     world.debugpy.event("continued", threadId=5)
     assert not world.core.goes_on(7)
+
+
+def test_one_goes_on_alone_where_all_stop(world: World, lab: Client) -> None:
+    """It was interrupted: what else has stopped is shown."""
+    world.do(world.core.configure, True)
+    world.stop(5)
+    world.stop(6)
+    lab.forget()
+    world.debugpy.event("continued", threadId=6, allThreadsContinued=False)
+    assert lab.events("continued") == [{"threadId": 6, "allThreadsContinued": False}]
+    assert [body["threadId"] for body in lab.events("stopped")] == [5]
+    assert list(world.core.stopped) == [5]
+    world.debugpy.event("continued", threadId=5, allThreadsContinued=True)
+    assert list(world.core.stopped) == []

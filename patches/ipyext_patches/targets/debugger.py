@@ -43,6 +43,7 @@ from ipyext_patches.targets.pydevd_state import (
     kill_threads,
     thread_name,
 )
+from ipyext_patches.targets.together import Together
 from ipyext_patches.targets.tracing import (
     MONITORED,
     NoThreads,
@@ -125,6 +126,7 @@ class Debugpy:
         self._py_db: Any = None
         self._trace_hook: Any = None
         self._pauses = pauses.Pauses(lambda: self._py_db)
+        self._together = Together(lambda: self._py_db)
         self._one_line = loops_on_one_line(self._next_round)
         self._mine = False
         self._children = True
@@ -180,6 +182,7 @@ class Debugpy:
             Wrap(SAY, WriterThread, "add_command", self._whole, switch),
             Wrap(SAY, pydevd.PyDB, "notify_thread_created", self._whole, switch),
             *answer_failures(self._ledger, self._hooks),
+            *self._together.changes(switch),
         ]
         marking = sys.modules["_pydevd_bundle.pydevd_daemon_thread"]
         if hasattr(marking, _HIDING):
@@ -230,6 +233,7 @@ class Debugpy:
         import pydevd
 
         self._pauses.end()
+        self._together.end()
         if self._one_line is not None:
             self._one_line.end()
         threads = list(threading.enumerate())
@@ -310,6 +314,7 @@ class Debugpy:
                 # library is hit by: stopped there, the kernel says nothing any more.
                 steps = event == "exception" or is_step(thread)
                 if used_by_the_kernel(frame) or (steps and not in_a_cell(frame)):
+                    self._together.forget(thread)
                     self.resume(thread)
                     return False
                 with self._hooks.debugger.suspended(threading.current_thread()):
@@ -349,6 +354,8 @@ class Debugpy:
     def _decide(self, wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
         try:
             with self._hooks.uninterrupted():  # it holds locks meanwhile
+                if not kwargs.get("is_pause"):  # it may be in native code, and never stop
+                    self._together.stops(instance, args[0])
                 return wrapped(*args, **kwargs)
         except BaseException:
             self._prevented(args[0])
@@ -365,6 +372,7 @@ class Debugpy:
     def _prevented(self, thread: threading.Thread) -> None:
         """An interrupt prevents a stop: it does not come later, and the thread stays traced."""
         with self._hooks.uninterrupted():
+            self._together.forget(thread)
             self.resume(thread)
         self.exception_comes()
 
@@ -386,7 +394,7 @@ class Debugpy:
         return int(BaseSchema._translate_id_to_dap(get_thread_id(thread)))
 
     def resume(self, thread: threading.Thread) -> None:
-        """Let a stopped thread go on, at once."""
+        """Let a stopped thread go on, at once; no other that has stopped by itself does."""
         from _pydevd_bundle.pydevd_constants import get_thread_id
         from _pydevd_bundle.pydevd_thread_lifecycle import resume_threads
 
@@ -395,6 +403,7 @@ class Debugpy:
         debugger = self._py_db
         if debugger is not None:
             debugger._thread_events[name].set()
+        self._together.release()
 
     def pause(self, thread: threading.Thread) -> None:
         """Have a thread stop in the code that people see, in any loop, as soon as it is there."""
@@ -441,6 +450,7 @@ class Debugpy:
         self._pauses.forget(threading.current_thread())
         with self._hooks.uninterrupted():
             resume_threads(thread_name(threading.current_thread()))
+        self._together.forget(threading.current_thread())
         forget_code(debugger)
         if not MONITORED and sys.gettrace() is None:
             debugger.enable_tracing()

@@ -1,4 +1,4 @@
-"""Steps over an `await`, up to Python 3.11: what only waits there has not ended."""
+"""Steps in code that awaits: what only waits has not ended, and a line that fails is no new one."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ RETURNS = Patch(
 
 _YIELD = opcode.opmap["YIELD_VALUE"]
 _AWAIT = opcode.opmap.get("YIELD_FROM")  # Python 3.10, which goes back to the instruction before
+_THROW = opcode.opmap.get("CLEANUP_THROW")  # Python 3.12 on
 
 
 class _Returns(int):
@@ -57,6 +58,20 @@ def into_tasks(debugger: Any) -> None:
     if details.pydev_step_cmd == constants.CMD_STEP_INTO_COROUTINE:
         details.pydev_step_cmd = constants.CMD_STEP_INTO
         details.pydev_step_stop = None
+
+
+def only_fails(debugger: Any, frame: FrameType) -> bool:
+    """Whether the calling thread has come to the end of an `await` that raised, and steps on.
+
+    From Python 3.12 on the line of the `await` begins once more there.
+    """
+    if frame.f_code.co_code[frame.f_lasti] != _THROW:
+        return False
+    from _pydevd_bundle.pydevd_constants import STATE_RUN
+
+    details = debugger.set_additional_thread_info(threading.current_thread())
+    details.pydev_state = STATE_RUN
+    return True
 
 
 def _traced() -> FrameType:

@@ -22,7 +22,7 @@ from ipyext_patches.ledger import Change, Ledger, SetAttribute, Wrap
 from ipyext_patches.ports import Hooks
 from ipyext_patches.spec import Patch, function
 from ipyext_patches.targets import instructions, pauses, tracing
-from ipyext_patches.targets.awaits import into_tasks, tell_returns
+from ipyext_patches.targets.awaits import into_tasks, only_fails, tell_returns
 from ipyext_patches.targets.explorer import Explorer
 from ipyext_patches.targets.forks import take_off, when_forked
 from ipyext_patches.targets.kernel_threads import has_ended, marked
@@ -313,6 +313,8 @@ class Debugpy:
                 # The kernel's own work, before a cell or after it, or what a breakpoint in the
                 # library is hit by: stopped there, the kernel says nothing any more.
                 steps = event == "exception" or is_step(thread)
+                if is_step(thread) and only_fails(instance, frame):
+                    return False
                 if used_by_the_kernel(frame) or (steps and not in_a_cell(frame)):
                     self._together.forget(thread)
                     self.resume(thread)

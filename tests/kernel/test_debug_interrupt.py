@@ -166,6 +166,21 @@ def test_shutdown_while_stopped(start_kernel: Callable[..., KernelProcess], rest
     assert process.gone_within(2.0)
 
 
+def test_shutdown_while_a_thread_of_a_cell_is_stopped(
+    start_kernel: Callable[..., KernelProcess],
+) -> None:
+    """Python waits for the thread, which nobody can let go on any more."""
+    process = start_kernel()
+    kernel = process.client()
+    kernel.execute("%load_ext ipyext")
+    debugger = JupyterDap(kernel)
+    debugger.attach()
+    code = "import threading\ndef work():\n    x = 1\nthreading.Thread(target=work).start()"
+    kernel.wait(stop_in(kernel, debugger, None, code))
+    assert kernel.control("shutdown_request", {"restart": False})["status"] == "ok"
+    assert process.gone_within(4.0)
+
+
 def test_unload_while_a_child_is_stopped(kernel: Wire, debugger: JupyterDap) -> None:
     running = stop_in(kernel, debugger, kernel.create())
     assert kernel.execute("%unload_ext ipyext").status == "ok"

@@ -264,9 +264,11 @@ class Debugpy:
         clear_monitoring()
 
     def leave(self) -> None:
-        """The process ends: Python, which waits for one of debugpy's threads, need not."""
+        """The process ends: what Python waits for ends, debugpy's threads and what they stop."""
         debugger = self._py_db
         if debugger is not None:
+            forget_steps()
+            self.nudge()
             debugger.created_pydb_daemon_threads = {}  # it would wait half a second for them
             kill_threads(list(threading.enumerate()))
 

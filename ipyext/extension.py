@@ -90,7 +90,6 @@ class Extension:
     def _at_exit(self) -> None:
         self.engine.router.closing = True
         self.engine.debug.leave()
-        self.engine.parent.drain()
         self.engine.abandon()
         self.host.leave()
 

@@ -292,6 +292,8 @@ class Host:
         if self._channels is not None:
             self._channels.shell_loop.finish()
             self._channels.control_loop.finish()
+            # Nobody will read it: ipykernel 7 closes the pipe to main as its thread ends.
+            self._channels.not_begun()
             self._give_back()
         self.cells.remove()
         if self._sink is not None:

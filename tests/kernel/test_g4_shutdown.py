@@ -136,6 +136,34 @@ def test_nothing_on_standard_error_at_the_end(
     assert "Fatal" not in log
 
 
+REPLAY = """
+import ipyext.extension, pathlib, sys, zmq
+extension = ipyext.extension.active()
+host, session = extension.host, get_ipython().kernel.session
+def late():
+    sys.unraisablehook = lambda lost: pathlib.Path("lost.txt").write_text(str(lost))
+    frames = [b"client", *session.serialize(session.msg("execute_request", {"code": "1"}))]
+    frames = [zmq.Frame(frame) for frame in frames]
+    host.in_shell_channel(lambda: extension.engine.router.shell_message(frames))
+    leave()
+leave, host.leave = host.leave, late
+"""
+
+
+def test_a_request_that_comes_as_the_process_ends(
+    start_kernel: Callable[..., KernelProcess],
+) -> None:
+    """Nobody runs it any more, and it is in nobody's way."""
+    process = start_kernel()
+    kernel = process.client()
+    assert kernel.execute("%load_ext ipyext").status == "ok"
+    assert kernel.execute(REPLAY).status == "ok"
+    kernel.send_execute("exit")
+    assert process.gone_within(TIMEOUT)
+    lost = process.file.parent / "lost.txt"
+    assert not lost.exists(), lost.read_text()
+
+
 @pytest.mark.parametrize("channel", ["control", "shell"])
 def test_a_looping_main_does_not_keep_the_process_alive(
     kernel: Wire, child: str, process: KernelProcess, channel: str

@@ -101,20 +101,23 @@ def parse_moment(text: str, now: float) -> float:
         UsageError: it is none; the message says how it may be written.
     """
     ago = _AGO.match(text)
-    if ago is not None:
-        return now - float(ago[1]) * _SECONDS[ago[2]]
     try:
-        if _CLOCK.match(text):
+        if ago is not None:
+            moment = now - float(ago[1]) * _SECONDS[ago[2]]
+        elif _CLOCK.match(text):
             padded = text if text[2] == ":" else f"0{text}"
             today = datetime.fromtimestamp(now).date()
             moment = datetime.fromisoformat(f"{today}T{padded}").timestamp()
-            return moment if moment <= now else moment - _SECONDS["d"]
-        return datetime.fromisoformat(text).timestamp()
+            moment = moment if moment <= now else moment - _SECONDS["d"]
+        else:
+            moment = datetime.fromisoformat(text).timestamp()
+        datetime.fromtimestamp(moment)  # as it will be shown: no calendar goes back for ever
     except (ValueError, OverflowError, OSError):
         raise UsageError(
             f"--since {text!r} is no time. Use a number with s, m, h or d (90s, 10m), "
             "a time of the day (14:30) or a date with it (2026-11-25T14:30)."
         ) from None
+    return moment
 
 
 _NAMES = "A name starts with a letter, then letters, digits, `_`, `-` and `.`, 64 at most."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from keyword import iskeyword
 from typing import Any
 
 from IPython.core.error import UsageError
@@ -51,7 +52,7 @@ class SubshellMagics(Magics):
             raise UsageError("--job goes with --detach: only a detached cell has a job.")
         if arguments.main_when_idle and arguments.detach:
             raise UsageError("--main-when-idle waits for main, so it does not go with --detach.")
-        if arguments.job and not arguments.job.isidentifier():
+        if arguments.job and (iskeyword(arguments.job) or not arguments.job.isidentifier()):
             raise UsageError(f"--job {arguments.job!r} is not a variable name.")
         name, code, launcher = arguments.name, "\n" + cell, self._engine.launcher
         try:

@@ -115,6 +115,8 @@ class Router:
             return
         try:
             self._deliver(request, where)
+        except IpyextError as error:  # a name that cannot be used, or too many subshells
+            request.refuse(type(error).__name__, str(error))
         except Exception as error:
             log.exception("Could not deliver %s", request.type)
             request.refuse(type(error).__name__, str(error))

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from tests.wire import Answer, Wire
+from tests.wire import Answer, KernelProcess, Wire
 
 LOOP = "while not go.is_set(): pass"
 
@@ -161,6 +161,7 @@ def test_patches(kernel: Wire) -> None:
         ("%%subshell --nonsense\n1", "%subshell?"),
         ("%%subshell --job x\n1", "--job goes with --detach"),
         ("%%subshell --detach --job 1x\n1", "not a variable name"),
+        ("%%subshell --detach --job for\n1", "not a variable name"),
         ("%%subshell main\n1", "'main'"),
         ("%%subshell 9lives\n1", "use a letter first"),
     ],
@@ -170,6 +171,16 @@ def test_wrong_arguments_get_a_hint(kernel: Wire, line: str, hint: str) -> None:
     assert answer.status == "error"
     assert hint in said(answer)
     assert kernel.shells() == []
+
+
+@pytest.mark.parametrize("name", ["main", "nm;", "1"])
+def test_mistakes_are_nothing_for_the_log_of_the_kernel(
+    kernel: Wire, process: KernelProcess, name: str
+) -> None:
+    before = len(process.log.read_text())
+    answer = kernel.execute(f"%%subshell {name}\n1")
+    assert answer.content["ename"] == "SubshellNameError"
+    assert process.log.read_text()[before:] == ""
 
 
 def test_errors_name_the_subshells_there_are(kernel: Wire) -> None:

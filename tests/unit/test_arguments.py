@@ -58,6 +58,8 @@ BAD = [
     ("output 1 --all", "Usage: %subshell output"),
     ("output --since", "Usage: %subshell output"),
     ("output --since soon", "Use a number with s, m, h or d"),
+    ("output --since 99999999999999999999d", "is no time"),
+    ("output --since 1000000d", "is no time"),
     ("--nonsense", "See %subshell?"),
     ("delete --nonsense", "Usage: %subshell delete"),
     ("delete 'open", "Usage: %subshell delete"),

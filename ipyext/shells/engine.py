@@ -261,16 +261,16 @@ class Engine:
                 arguments["body"] = cell_body(code)
             drive: Any = self.main_calls.drive if request.on_main else shell.drive
             result = await self.host.run_cell(shell.interactive, code, drive=drive, **arguments)
-        except (KeyboardInterrupt, SystemExit, GeneratorExit) as error:
-            # Handlers of ipykernel 5 are tornado's coroutines, which these would leave hanging.
-            self.host.show_error(shell.interactive, error)
-            if not arguments.get("silent"):  # however far it came, that number was its
-                shell.interactive.execution_count = count + 1
-            failure = contents.error(type(error).__name__, str(error))
-            content = {**failure, "execution_count": count}
-        else:
-            shell.executed += 1
             content = self.host.reply_content(shell.interactive, result, expressions)
+        except (Exception, KeyboardInterrupt, SystemExit, GeneratorExit) as error:
+            # Right before the code or after it; or an error that IPython could not show. Handlers
+            # of ipykernel 5 are tornado's coroutines, which the last two would leave hanging.
+            evalue = self.host.show_error(shell.interactive, error)
+            counts = arguments.get("store_history", True) and not arguments.get("silent")
+            if counts:  # however far it came, that number was its
+                shell.interactive.execution_count = count + 1
+            content = {**contents.error(type(error).__name__, evalue), "execution_count": count}
+        shell.executed += 1
         await self.cell_ended(content)
         return content
 

@@ -483,9 +483,14 @@ class Host:
 
         return reply_content(shell, result, expressions)
 
-    def show_error(self, shell: Any, error: BaseException) -> None:
-        """Publish the traceback of `error` under the current cell. The child's thread."""
-        shell.showtraceback((type(error), error, error.__traceback__))
+    def show_error(self, shell: Any, error: BaseException) -> str:
+        """Publish `error` under the current cell; returns what it says. The shell's thread.
+
+        Without its traceback, if that cannot be drawn or sent.
+        """
+        from ipyext_patches.targets.child_shell import show_error
+
+        return show_error(shell, error)
 
 
 def find_host(main: Any) -> Host:

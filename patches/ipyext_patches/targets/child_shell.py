@@ -414,3 +414,22 @@ def reply_content(shell: Any, result: Any, user_expressions: dict[str, str]) -> 
     content["payload"] = shell.payload_manager.read_payload()
     shell.payload_manager.clear_payload()
     return content
+
+
+def show_error(shell: Any, error: BaseException) -> str:
+    """Publish `error` under the shell's current cell, and return what it says.
+
+    Raises nothing: of an error whose text cannot be had, or whose traceback cannot be sent (lone
+    surrogates), what can is shown.
+    """
+    kind = type(error)
+    try:
+        says = str(error)
+    except Exception:
+        says = "<exception str() failed>"  # as Python's tracebacks have it
+    says = says.encode(errors="backslashreplace").decode()
+    try:
+        shell.showtraceback((kind, error, error.__traceback__))
+    except Exception:
+        shell._showtraceback(kind, says, [f"{kind.__name__}: {says}"])
+    return says

@@ -66,11 +66,14 @@ class Interrupts:
     def main(self) -> None:
         """SIGINT to main and, as the stock kernel does, to the processes that it started."""
         pid = os.getpid()
-        if os.getpgid(pid) == pid:
-            theirs = {p.pid for child in self._children() for p in child.processes}
-            _signal_group(pid, theirs)
+        theirs = {p.pid for child in self._children() for p in child.processes}
+        processes = _group(pid, theirs) if os.getpgid(pid) == pid else []
         self._for_main = True
+        # First: code goes on as soon as its process has ended, which is no interrupt to it.
         os.kill(pid, signal.SIGINT)
+        for process in processes:
+            with contextlib.suppress(psutil.Error, OSError):
+                process.send_signal(signal.SIGINT)
 
     def child(self, child: ChildShell) -> list[Blocked]:
         """Interrupt what one child runs. Returns it if an earlier one has not reached it yet."""
@@ -121,8 +124,9 @@ class Interrupts:
                     self.child(child)
 
 
-def _signal_group(leader: int, spared: set[int]) -> None:
-    """SIGINT to the processes in the kernel's group, but for `spared` and what those started."""
+def _group(leader: int, spared: set[int]) -> list[psutil.Process]:
+    """The processes in the kernel's group, but for `spared` and what those started."""
+    found: list[psutil.Process] = []
     pending = [psutil.Process(leader)]
     while pending:
         process = pending.pop()
@@ -130,4 +134,5 @@ def _signal_group(leader: int, spared: set[int]) -> None:
             for child in process.children():
                 if child.pid not in spared and os.getpgid(child.pid) == leader:
                     pending.append(child)
-                    child.send_signal(signal.SIGINT)
+                    found.append(child)
+    return found

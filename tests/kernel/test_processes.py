@@ -1,4 +1,4 @@
-"""Pools of processes in subshells: right results and output, and nothing waits for them."""
+"""Processes that cells start: pools in subshells, and commands that are interrupted."""
 
 from __future__ import annotations
 
@@ -61,3 +61,14 @@ def test_delete_of_a_child_with_a_busy_pool(kernel: Wire, child: str) -> None:
     answer = kernel.execute(POOL.replace("WHO", "other"), subshell=kernel.create())
     assert answer.result == "210"
     assert kernel.execute("pool.terminate(); pool.join(); 'gone'").result == "'gone'"
+
+
+def test_an_interrupt_of_a_command_in_main_is_shown(kernel: Wire) -> None:
+    """The command's end and the interrupt of main are one, and not two."""
+    for _ in range(6):
+        running = kernel.send_execute("%%bash\necho begun\nsleep 60")
+        kernel.wait_for_text(running, "begun")
+        kernel.control("interrupt_request")
+        (answer,) = kernel.wait(running)
+        assert [error["ename"] for error in answer.of("error")] == ["CalledProcessError"]
+        assert "KeyboardInterrupt" not in answer.text("stderr")

@@ -49,6 +49,29 @@ def test_a_child_that_began_after_the_stop_is_spared(sent: list[int]) -> None:
     assert (sent, child.interrupted) == ([signal.SIGINT], 2)
 
 
+def test_main_is_interrupted_before_its_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else their ends look like failures, and the interrupt hits what shows them."""
+    order: list[object] = []
+
+    class Process:
+        def __init__(self, pid: int) -> None:
+            self.pid = pid
+
+        def children(self) -> list[Process]:
+            return [Process(self.pid + 1)] if self.pid < os.getpid() + 2 else []
+
+        def send_signal(self, number: int) -> None:
+            order.append(self.pid - os.getpid())
+
+    monkeypatch.setattr("psutil.Process", Process)
+    monkeypatch.setattr(os, "getpgid", lambda pid: os.getpid())
+    monkeypatch.setattr(os, "kill", lambda pid, number: order.append("main"))
+    parent: Any = SimpleNamespace(busy=True)
+    gate: Any = SimpleNamespace()
+    Interrupts(parent, gate, list, lambda: None, lambda call: call()).main()
+    assert order == ["main", 1, 2]
+
+
 def test_a_dropped_one_comes_again_to_the_same_request_of_main_only(sent: list[int]) -> None:
     parent: Any = SimpleNamespace(busy=True, stopped_at=None, current="first")
     signals: list[None] = []

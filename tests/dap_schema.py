@@ -13,7 +13,7 @@ from jsonschema import Draft4Validator
 Message = dict[str, Any]
 
 # Jupyter's additions, and debugpy's: the schema knows nothing of their bodies.
-_NOT_IN_DAP = frozenset(
+NOT_IN_DAP = frozenset(
     {
         "copyToGlobals",
         "debugInfo",
@@ -52,7 +52,7 @@ def _definition(message: Message) -> str:
         name = str(message.get("command"))
         if not message.get("success"):
             return "ErrorResponse"
-        return "Response" if name in _NOT_IN_DAP else f"{name[:1].upper()}{name[1:]}Response"
+        return "Response" if name in NOT_IN_DAP else f"{name[:1].upper()}{name[1:]}Response"
     return "ProtocolMessage"
 
 

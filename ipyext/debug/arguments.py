@@ -16,9 +16,9 @@ from typing import Any
 Message = dict[str, Any]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Plain:
-    """A value of JSON that is neither a list nor an object."""
+    """A value of JSON that is neither a list nor an object. Each is another kind."""
 
     kind: type
     words: str
@@ -47,9 +47,10 @@ Shape = Plain | Object | List
 
 TEXT = Plain(str, "text")
 INTEGER = Plain(int, "an integer")
-LINE = Plain(int, "a line, which is an integer of 32 bits")  # Python takes no others
+LINE = Plain(int, "an integer of 32 bits")  # Python takes no others
 FLAG = Plain(bool, "true or false")
-_LINES = range(-(2**31), 2**31)
+COLUMN = Plain(int, "an integer")
+_LINES = range(-(2**31), 2**31 - 1)  # one more is added for who counts from 0
 
 _FORMAT = Object({}, {"hex": FLAG})
 _STACK_FORMAT = Object(
@@ -70,14 +71,14 @@ _STACK_FORMAT = Object(
 _SOURCE = Object({}, {"name": TEXT, "path": TEXT, "sourceReference": INTEGER})
 _FILE = Object({"path": TEXT}, {"name": TEXT, "sourceReference": INTEGER})
 _WHEN: dict[str, Shape] = {"condition": TEXT, "hitCondition": TEXT, "logMessage": TEXT}
-_BREAKPOINT = Object({"line": LINE}, {"column": INTEGER, **_WHEN})
+_BREAKPOINT = Object({"line": LINE}, {"column": COLUMN, **_WHEN})
 _OPTION = Object({}, {"path": List(Object({"names": List(TEXT)})), "breakMode": TEXT})
 _MAP = Object({"line": LINE, "endLine": LINE, "runtimeLine": LINE, "runtimeSource": _FILE})
 _THREAD = Object({"threadId": INTEGER})
 _STEP = Object({"threadId": INTEGER}, {"singleThread": FLAG, "granularity": TEXT})
 
 ARGUMENTS: dict[str, Object] = {
-    "completions": Object({"text": TEXT, "column": INTEGER}, {"frameId": INTEGER, "line": LINE}),
+    "completions": Object({"text": TEXT, "column": COLUMN}, {"frameId": INTEGER, "line": LINE}),
     "continue": Object({"threadId": INTEGER}, {"singleThread": FLAG}),
     "copyToGlobals": Object(
         {"srcVariableName": TEXT, "dstVariableName": TEXT, "srcFrameId": INTEGER}
@@ -88,7 +89,8 @@ ARGUMENTS: dict[str, Object] = {
     ),
     "exceptionInfo": _THREAD,
     "goto": Object({"threadId": INTEGER, "targetId": INTEGER}),
-    "gotoTargets": Object({"source": _SOURCE, "line": LINE}, {"column": INTEGER}),
+    "gotoTargets": Object({"source": _SOURCE, "line": LINE}, {"column": COLUMN}),
+    "initialize": Object({}, {"clientID": TEXT, "linesStartAt1": FLAG, "columnsStartAt1": FLAG}),
     "modules": Object({}, {"startModule": INTEGER, "moduleCount": INTEGER}),
     "next": _STEP,
     "pause": _THREAD,

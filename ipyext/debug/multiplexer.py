@@ -16,6 +16,7 @@ from ipyext.debug import jupyter as notebooks
 from ipyext.debug.breakpoints import Breakpoint, Breakpoints
 from ipyext.debug.capabilities import CAPABILITIES
 from ipyext.debug.commands import ANYTIME, FORWARDED, LOCAL, OF_STOPPED, REFUSED
+from ipyext.debug.numbering import Numbering
 from ipyext.debug.outbox import Outbox
 from ipyext.debug.parties import (
     Action,
@@ -191,7 +192,8 @@ class Multiplexer:
             problem = shapes.problem(request["command"], asked["arguments"])
             if problem is not None:
                 raise StateError(problem)
-            asked["arguments"] = shapes.known(request["command"], asked["arguments"])
+            known = shapes.known(request["command"], asked["arguments"])
+            asked["arguments"] = party.numbering.arguments(request["command"], known)
             handler(party, asked)
         except StateError as error:
             self.fail(party, asked, str(error))
@@ -261,7 +263,10 @@ class Multiplexer:
     def _initialize(self, party: Party, request: Message) -> None:
         if party.machine.can(Move.INITIALIZE):
             party.machine.advance(Move.INITIALIZE)
-        party.client_id = request["arguments"].get("clientID")
+        arguments = request["arguments"]
+        party.client_id = arguments.get("clientID")
+        columns_from_1 = arguments.get("columnsStartAt1", True)
+        party.numbering = Numbering(arguments.get("linesStartAt1", True), columns_from_1)
         party.left = False
         self.answer(party, request, dict(CAPABILITIES))
 

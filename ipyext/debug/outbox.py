@@ -49,9 +49,10 @@ class Outbox:
         _, request = party.open.pop(id(asked), (None, None))
         if request is None:
             return
+        body = party.paths.to_client(response.get("body") or {})
         found = {
             "seq": next(self._jupyter_seq if party.jupyter else party.seq),
-            **dap.response(request, party.paths.to_client(response.get("body") or {})),
+            **dap.response(request, party.numbering.body(str(asked.get("command")), body)),
             "success": bool(response.get("success")),
         }
         if response.get("message") is not None:
@@ -84,12 +85,15 @@ class Outbox:
         if party is None or not party.attached:
             return
         if party.jupyter:
-            self.add(Publish(party, {"seq": next(self._jupyter_seq), **event}))
+            self.add(Publish(party, {"seq": next(self._jupyter_seq), **_counted(party, event)}))
         else:
             self._tell(party, event)
 
     def broadcast(self, seen_by: Callable[[Party | None], Message]) -> None:
-        """An event for all that debug, as each sees it; None stands for those of Jupyter."""
+        """An event for all that debug, as each sees it; None stands for those of Jupyter.
+
+        Those read the same message, however they count lines.
+        """
         if any(party.jupyter for party in self.attached):
             self.add(Publish(None, {"seq": next(self._jupyter_seq), **seen_by(None)}))
         for party in self.attached:
@@ -102,4 +106,11 @@ class Outbox:
 
     def _tell(self, party: Party, event: Message) -> None:
         mapped = {"body": party.paths.to_client(event["body"])} if "body" in event else {}
-        self.add(Tell(party, {"seq": next(party.seq), **event, **mapped}))
+        self.add(Tell(party, {"seq": next(party.seq), **_counted(party, {**event, **mapped})}))
+
+
+def _counted(party: Party, event: Message) -> Message:
+    """An event with lines and columns as this client counts them."""
+    if "body" not in event:
+        return event
+    return {**event, "body": party.numbering.event(event["event"], event["body"])}

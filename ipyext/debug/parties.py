@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from ipyext.debug.numbering import Numbering
 from ipyext.debug.states import CLIENT, Client, Machine, Move
 
 Message = dict[str, Any]
@@ -83,6 +84,7 @@ class Party:
     jupyter: bool
     machine: Machine[Client, Move] = field(default_factory=lambda: Machine(CLIENT, Client.NEW))
     paths: PathMap = field(default_factory=PathMap)
+    numbering: Numbering = field(default_factory=Numbering)
     arguments: Message = field(default_factory=dict)
     echo: bool = True
     client_id: str | None = None

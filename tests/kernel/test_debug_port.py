@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.dap import JupyterDap
 from tests.tcp_dap import TcpDap
 from tests.wire import TIMEOUT, KernelProcess, Wire
 
@@ -92,3 +93,33 @@ def test_rubbish(kernel: Wire, new_editor: Callable[[], TcpDap], rubbish: str) -
     late = new_editor()
     late.attach()
     assert late.do("threads")["threads"]
+
+
+def test_a_client_that_counts_from_0(kernel: Wire, lab: JupyterDap, editor: TcpDap) -> None:
+    """Beside one that counts from 1."""
+    lab.attach()
+    zero = {"linesStartAt1": False, "columnsStartAt1": False}
+    editor.do("initialize", clientID="emacs", adapterID="debugpy", **zero)
+    editor.do("attach")
+    editor.event("initialized")
+    code = "def f():\n    total = 1\n    total += 10\n    return total\nf()"
+    path = lab.cell(code)
+    points = editor.do("setBreakpoints", source={"path": path}, breakpoints=[{"line": 2}])
+    assert points["breakpoints"][0]["line"] == 2
+    editor.do("configurationDone")
+    running = kernel.send_execute(code)
+    thread = editor.event("stopped")["threadId"]
+    frame = editor.do("stackTrace", threadId=thread)["stackFrames"][0]
+    assert (frame["line"], frame["column"]) == (2, 0)
+    assert lab.frames(thread)[0]["line"] == 3
+    typed = {"frameId": frame["id"], "text": "tota", "line": 0}
+    for column in (4, 2):
+        found = editor.do("completions", column=column, **typed)["targets"]
+        assert ("total", 0, column) in [(t["label"], t["start"], t["length"]) for t in found]
+    targets = editor.do("gotoTargets", source={"path": path}, line=3)["targets"]
+    assert targets[0]["line"] == 3
+    editor.do("goto", threadId=thread, targetId=targets[0]["id"])
+    editor.event("stopped", 2)
+    assert lab.frames(thread)[0]["line"] == 4
+    editor.do("continue", threadId=thread)
+    assert kernel.wait(running)[0].result == "1"

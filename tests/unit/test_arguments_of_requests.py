@@ -8,6 +8,7 @@ import pytest
 
 from ipyext.debug.arguments import (
     ARGUMENTS,
+    COLUMN,
     FLAG,
     INTEGER,
     LINE,
@@ -19,12 +20,11 @@ from ipyext.debug.arguments import (
     problem,
 )
 from ipyext.debug.commands import FORWARDED, LOCAL, OF_STOPPED
-from tests.dap_schema import definition
+from tests.dap_schema import NOT_IN_DAP, definition
 
-# Jupyter's, and pydevd's: the published schema knows nothing of them.
-NOT_IN_DAP = {"copyToGlobals", "dumpCell", "richInspectVariables", "setPydevdSourceMap"}
 # What front ends leave away although the schema requires it, and we do not need.
 LEFT_AWAY = {
+    "initialize.adapterID",
     "setExceptionBreakpoints.filters",
     "setExceptionBreakpoints.filterOptions[].filterId",
     "setExceptionBreakpoints.exceptionOptions[].breakMode",
@@ -38,7 +38,8 @@ NEWER = {"setFunctionBreakpoints.breakpoints[].logMessage"}
 WRONG: dict[Shape, list[Any]] = {
     TEXT: [None, 1, 1.5, True, [], {}],
     INTEGER: [None, "x", "1", 1.5, 1.0, True, [1], {"a": 1}],
-    LINE: [None, "x", "1", 1.5, 1.0, True, [1], {"a": 1}, 2**31, -(10**25)],
+    COLUMN: [None, "x", "1", 1.5, 1.0, True, [1], {"a": 1}],
+    LINE: [None, "x", "1", 1.5, 1.0, True, [1], {"a": 1}, 2**31 - 1, -(10**25)],
     FLAG: ["true", 1, 0, [], {}],
 }
 
@@ -49,7 +50,7 @@ def right(shape: Shape) -> Any:
         return {name: right(inner) for name, inner in shape.fields.items()}
     if isinstance(shape, List):
         return [right(shape.of)]
-    return {TEXT: "x", INTEGER: 2**50, LINE: 1, FLAG: True}[shape]
+    return {TEXT: "x", INTEGER: 2**50, LINE: 1, COLUMN: 1, FLAG: True}[shape]
 
 
 def wrong(shape: Shape, name: str) -> list[tuple[str, Any]]:
@@ -133,7 +134,9 @@ def test_all_that_debugpy_is_asked_is_looked_at() -> None:
 
 @pytest.mark.parametrize("command", sorted({*ARGUMENTS} - NOT_IN_DAP))
 def test_it_is_what_the_published_schema_says(command: str) -> None:
-    like(ARGUMENTS[command], definition(f"{command[:1].upper()}{command[1:]}Arguments"), command)
+    name = f"{command[:1].upper()}{command[1:]}"
+    published = definition(f"{'InitializeRequest' if command == 'initialize' else name}Arguments")
+    like(ARGUMENTS[command], published, command)
 
 
 def like(shape: Shape, published: dict[str, Any], name: str) -> None:
@@ -152,5 +155,5 @@ def like(shape: Shape, published: dict[str, Any], name: str) -> None:
                 assert key in published["properties"], f"{name}.{key}"
                 like(inner, published["properties"][key], f"{name}.{key}")
     else:
-        kind = {TEXT: "string", INTEGER: "integer", LINE: "integer", FLAG: "boolean"}[shape]
+        kind = {TEXT: "string", FLAG: "boolean"}.get(shape, "integer")
         assert published["type"] == kind, name

@@ -63,7 +63,7 @@ class Outbox:
                 "seq": found["seq"],
                 **dap.failure(request, f"The response is not JSON: {why}"),
             }
-        self.add(Reply(party, request, found))
+        self.add(Reply(party, request, dap.without_halves(found) if party.jupyter else found))
 
     def answer(self, party: Party, asked: Message, body: Message | None = None) -> None:
         """Say yes."""
@@ -85,7 +85,7 @@ class Outbox:
         if party is None or not party.attached:
             return
         if party.jupyter:
-            self.add(Publish(party, {"seq": next(self._jupyter_seq), **_counted(party, event)}))
+            self._publish(party, _counted(party, event))
         else:
             self._tell(party, event)
 
@@ -95,7 +95,7 @@ class Outbox:
         Those read the same message, however they count lines.
         """
         if any(party.jupyter for party in self.attached):
-            self.add(Publish(None, {"seq": next(self._jupyter_seq), **seen_by(None)}))
+            self._publish(None, seen_by(None))
         for party in self.attached:
             if not party.jupyter:
                 self._tell(party, seen_by(party))
@@ -103,6 +103,10 @@ class Outbox:
     def tell_all(self, event: Message) -> None:
         """The same event for all that debug."""
         self.broadcast(lambda _: event)
+
+    def _publish(self, party: Party | None, event: Message) -> None:
+        numbered = {"seq": next(self._jupyter_seq), **event}
+        self.add(Publish(party, dap.without_halves(numbered)))
 
     def _tell(self, party: Party, event: Message) -> None:
         mapped = {"body": party.paths.to_client(event["body"])} if "body" in event else {}

@@ -6,6 +6,7 @@ Source: https://microsoft.github.io/debug-adapter-protocol/overview (base protoc
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,6 +15,7 @@ Message = dict[str, Any]
 # More than any source file or variable that a person looks at; less than what hurts.
 MAX_LENGTH = 64 * 1024 * 1024
 _MAX_HEADER = 4096
+_HALF = re.compile("[\ud800-\udfff]")
 _END = b"\r\n\r\n"
 
 
@@ -100,6 +102,17 @@ def unsendable(message: Message) -> str | None:
     except (TypeError, ValueError, RecursionError) as error:
         return str(error)
     return None
+
+
+def without_halves(message: Message) -> Message:
+    """The same with U+FFFD for each half of a surrogate pair, for who cannot write an escape."""
+    text = _dumped(message, ensure_ascii=False)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        found: Message = json.loads(_HALF.sub("\ufffd", text))
+        return found
+    return message
 
 
 def response(request: Message, body: Message | None = None) -> Message:

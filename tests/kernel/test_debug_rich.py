@@ -23,6 +23,9 @@ mixed = Bundle({"text/plain": "x", "a/b": object()})
 bytes_ = Bundle({"text/plain": "x", "image/png": b"PNG1", "a/b": {1}, "c/d": [float("nan")]})
 pair = Bundle(({"text/plain": "x"}, {"text/plain": object()}))
 leaves = Leaves()
+class Half:
+    def __repr__(self): return chr(0xd800) + "x"
+half = Half()
 """
 FRAME = """\
 def look():
@@ -62,6 +65,10 @@ def looks_like(found: dict[str, Any], expected: dict[str, Any]) -> None:
 def test_rich_values(kernel: Wire, client: JupyterDap | TcpDap) -> None:
     for name, expected in SHOWN.items():
         looks_like(client.do("richInspectVariables", variableName=name), expected)
+    text = client.do("richInspectVariables", variableName="half")["data"]["text/plain"]
+    assert text in ("\ud800x", "\ufffdx")
+    assert client.do("inspectVariables")["variables"]
+    assert client.do("evaluate", expression="half")["result"] == text
     for name in ("leaves", "not_there"):
         response = ask(client, "richInspectVariables", variableName=name)
         assert not response["success"]

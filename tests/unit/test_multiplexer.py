@@ -342,6 +342,21 @@ def test_an_answer_that_is_not_json(world: World, lab: Client, code: Client, val
         assert "not JSON" in response["message"]
 
 
+def test_half_a_surrogate_pair(world: World, lab: Client, code: Client) -> None:
+    """jupyter_client cannot write it; an editor may need it, for the name of a file."""
+    world.answers_local = False
+    for client, text in ((lab, "\ufffd \U0001f600"), (code, "\ud800 \U0001f600")):
+        seq = client.begin("inspectVariables")
+        party, request = world.local.pop()
+        variable = {"name": "x", "value": "\ud800 \U0001f600", "variablesReference": 0}
+        world.do(world.core.answer, party, request, {"variables": [variable]})
+        response = client.response(seq)
+        assert response is not None
+        assert response["body"]["variables"] == [{**variable, "value": text}]
+        world.debugpy.event("output", output="\ud800 \U0001f600")
+        assert client.events("output")[-1] == {"output": text}
+
+
 def test_an_answer_of_debugpy_that_cannot_be_used(
     world: World, lab: Client, code: Client, caplog: pytest.LogCaptureFixture
 ) -> None:

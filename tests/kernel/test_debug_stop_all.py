@@ -8,7 +8,7 @@ from tests.dap import JupyterDap
 from tests.wire import Wire
 
 COUNTING = "count = 0\nwhile not go.is_set():\n    count += 1"
-STOPS = "x = 1\nbreakpoint()\nx = 3"
+STOPS = "x = 1\nbreakpoint()\nx = 3\nx = 4"
 
 
 @pytest.fixture
@@ -121,3 +121,32 @@ def test_two_that_have_stopped_by_themselves(
     assert all_stop.frames(thread)[0]["line"] == 2
     all_stop.do("continue", threadId=thread)
     assert kernel.wait(running)[0].status == "ok"
+
+
+@pytest.mark.parametrize("line", ["%debugctl next", "%debugctl next\n%debugctl locals\nafter = 1"])
+def test_who_asks_the_debugger_does_not_stop_with_the_others(
+    kernel: Wire, all_stop: JupyterDap, child: str, line: str
+) -> None:
+    kernel.execute("%debugctl start")
+    running, thread = stop(kernel, all_stop, child)
+    for number in (3, 4):
+        answer = kernel.execute(line)
+        assert answer.status == "ok"
+        assert f":{number} in <module>" in "\n".join([answer.text(), *answer.shown])
+        assert stopped_in(all_stop) == [thread]
+    answer = kernel.execute("%debugctl continue")
+    assert answer.status == "ok"
+    assert kernel.wait(running)[0].status == "ok"
+
+
+def test_a_loop_that_prints_stops_with_the_others(
+    kernel: Wire, all_stop: JupyterDap, child: str
+) -> None:
+    looping = kernel.begin(COUNTING + "\n    print(end='', flush=True)")
+    for _ in range(10):  # the kernel's code may be where it is
+        running, thread = stop(kernel, all_stop, child)
+        wait_still(all_stop)
+        all_stop.do("continue", threadId=thread)
+        assert kernel.wait(running)[0].status == "ok"
+    kernel.execute("go.set()", subshell=child)
+    assert kernel.wait(looping)[0].status == "ok"

@@ -314,6 +314,8 @@ class Debugpy:
             with self._hooks.uninterrupted():
                 # The kernel's own work, before a cell or after it, or what a breakpoint in the
                 # library is hit by: stopped there, the kernel says nothing any more.
+                if self._together.with_others(thread) and not in_a_cell(frame):
+                    return False  # it stops when it comes to people's code
                 steps = event == "exception" or is_step(thread)
                 if is_step(thread) and only_fails(instance, frame):
                     return False
@@ -408,6 +410,10 @@ class Debugpy:
         if debugger is not None:
             debugger._thread_events[name].set()
         self._together.release()
+
+    def looks_on(self) -> None:
+        """The calling thread asks the debugger: it does not stop because another one does."""
+        self._together.leave(threading.current_thread())
 
     def pause(self, thread: threading.Thread) -> None:
         """Have a thread stop in the code that people see, in any loop, as soon as it is there."""

@@ -68,16 +68,21 @@ class Together:
 
     def release(self) -> None:
         """One thread has gone on alone: if it was the last that had stopped by itself, all do."""
+        if self._stopped():
+            return
+        for thread in threading.enumerate():
+            self.leave(thread)
+
+    def leave(self, thread: threading.Thread) -> None:
+        """A thread does not stop with the others, or does so no more."""
         debugger = self._debugger()
-        if debugger is None or self._stopped():
+        if debugger is None or not self.with_others(thread):
             return
         from _pydevd_bundle.pydevd_thread_lifecycle import resume_threads
 
-        for thread in threading.enumerate():
-            if _only_told(thread):
-                name = thread_name(thread)
-                resume_threads(name)
-                debugger._thread_events[name].set()
+        name = thread_name(thread)
+        resume_threads(name)
+        debugger._thread_events[name].set()
 
     def _stopped(self) -> list[threading.Thread]:
         """Those that have stopped by themselves, and have not been told to go on."""

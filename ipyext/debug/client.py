@@ -13,7 +13,15 @@ from ipyext.debug.own_breakpoints import OwnBreakpoints
 from ipyext.debug.parties import Message, Party
 from ipyext.debug.session import about
 from ipyext.debug.stacks import Frame, Stacks, collect
-from ipyext.debug.views import Breakpoint, Client, Status, Stop, Thread, Variable
+from ipyext.debug.views import (
+    WITH_OTHERS,
+    Breakpoint,
+    Client,
+    Status,
+    Stop,
+    Thread,
+    Variable,
+)
 from ipyext.errors import DebuggerError
 from ipyext.shells import view
 
@@ -71,7 +79,6 @@ class Debugger:
 
         def look() -> Status:
             threads = self._threads() if core.on else []
-            by_id = {thread.id: thread for thread in threads}
             party = self._session.party if self._session.used else None
             return Status(
                 state=core.machine.state.value,
@@ -81,7 +88,7 @@ class Debugger:
                     for one in core.parties.values()
                     if one is not party or one.attached
                 ),
-                stopped=tuple(by_id[number] for number in core.stopped if number in by_id),
+                stopped=tuple(thread for thread in threads if thread.stopped),
                 breakpoints=0 if party is None else self._count(party),
                 address=self._server.address,
                 stop=self._stops_what,
@@ -161,16 +168,16 @@ class Debugger:
 
     def _threads(self) -> list[Thread]:
         """Router thread."""
-        shells = {
-            number: self._engine.shell_of(thread)
-            for number, thread in self._router.debugpy.threads()
-        }
+        debugpy = self._router.debugpy
+        threads = dict(debugpy.threads())
         stopped = self._router.core.stopped
         found = []
         for one in self._router.threads():
-            shell = shells.get(one["id"])
-            body = stopped.get(one["id"])
+            thread, body = threads.get(one["id"]), stopped.get(one["id"])
+            shell = None if thread is None else self._engine.shell_of(thread)
             why = None if body is None else str(body.get("description") or body.get("reason"))
+            if why is None and thread is not None and debugpy.stopped_with_others(thread):
+                why = WITH_OTHERS
             label = None if shell is None else shell.label
             found.append(Thread(one["id"], one["name"], label, why))
         return found

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from ipyext.debug.stacks import Frame
 
+WITH_OTHERS = "with the others"  # a breakpoint stops all threads, and another one came by
+
 
 @dataclass(frozen=True)
 class Client:
@@ -34,7 +36,7 @@ class Thread:
         id: its number in the Debug Adapter Protocol.
         name: ``main``, ``subshell NAME``, or what Python calls it.
         shell: the name or id of the shell whose cells it runs; None for other threads.
-        stopped: why it has stopped, such as ``breakpoint``; None if it runs.
+        stopped: why it has stopped, such as ``breakpoint``, or `WITH_OTHERS`; None if it runs.
     """
 
     id: int

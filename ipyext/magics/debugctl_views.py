@@ -6,7 +6,7 @@ import html
 from collections.abc import Callable
 
 from ipyext.debug.stacks import Frame
-from ipyext.debug.views import Stop
+from ipyext.debug.views import WITH_OTHERS, Stop
 from ipyext.magics.tables import show
 
 AROUND = 5  # lines before and after the one that is next
@@ -19,7 +19,7 @@ _HERE = "background:#fff0b3;display:inline-block;min-width:100%"
 
 def show_stop(stop: Stop, lines_of: Callable[[str], list[str]]) -> None:
     """Where a thread is: a sentence, the source around it, its stack."""
-    what = f"{stop.thread.label} has stopped: {stop.thread.stopped or 'with the others'}"
+    what = f"{stop.thread.label} has stopped: {stop.thread.stopped or WITH_OTHERS}"
     if stop.text:
         what += f" ({stop.text})"
     text, page = [what], [f"<p>{html.escape(what)}</p>"]

@@ -150,3 +150,26 @@ def test_a_loop_that_prints_stops_with_the_others(
         assert kernel.wait(running)[0].status == "ok"
     kernel.execute("go.set()", subshell=child)
     assert kernel.wait(looping)[0].status == "ok"
+
+
+def test_those_that_stop_with_the_others_are_listed(
+    kernel: Wire, all_stop: JupyterDap, child: str
+) -> None:
+    console = kernel.create("console")
+    kernel.execute("%debugctl start", subshell=console)
+    looping = kernel.begin(COUNTING)
+    running, _ = stop(kernel, all_stop, child)
+    wait_still(all_stop)
+    listed = kernel.execute("%debugctl threads", subshell=console)
+    (main,) = [line for line in "\n".join(listed.shown).splitlines() if " main " in line]
+    assert main.endswith("with the others")
+    status = kernel.execute("%debugctl status", subshell=console)
+    assert "main (with the others)" in "\n".join(status.shown)
+    gone = kernel.execute("%debugctl continue --all", subshell=console).text()
+    assert "main goes on." in gone
+    assert gone.count("goes on.") == 2
+    assert kernel.wait(running)[0].status == "ok"
+    kernel.execute("go.set()", subshell=console)
+    assert kernel.wait(looping)[0].status == "ok"
+    listed = kernel.execute("%debugctl threads", subshell=console)
+    assert "with the others" not in "\n".join(listed.shown)

@@ -411,6 +411,10 @@ class Debugpy:
             debugger._thread_events[name].set()
         self._together.release()
 
+    def stopped_with_others(self, thread: threading.Thread) -> bool:
+        """Whether a thread has stopped just because another one has."""
+        return self._together.stopped_with_others(thread)
+
     def looks_on(self) -> None:
         """The calling thread asks the debugger: it does not stop because another one does."""
         self._together.leave(threading.current_thread())

@@ -66,6 +66,14 @@ class Together:
         """Whether a thread has been told to stop just because another one has."""
         return thread not in self._own and _only_told(thread)
 
+    def stopped_with_others(self, thread: threading.Thread) -> bool:
+        """Whether it has stopped for that."""
+        debugger = self._debugger()
+        if debugger is None or thread in self._own:
+            return False
+        inside = debugger.threads_suspended_single_notification._suspended_thread_id_to_thread
+        return thread_name(thread) in inside
+
     def release(self) -> None:
         """One thread has gone on alone: if it was the last that had stopped by itself, all do."""
         if self._stopped():

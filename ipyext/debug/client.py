@@ -139,6 +139,8 @@ class Debugger:
     ) -> tuple[str, int]:
         """Open a port for editors that speak the Debug Adapter Protocol; returns its address.
 
+        Nothing happens if that port is open already; there is one at a time.
+
         Args:
             host: an address of this machine; only loopback, unless forced.
             port: 0 for any free one.

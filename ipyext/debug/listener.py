@@ -142,7 +142,7 @@ class Listener:
     async def open(
         self, host: str = "127.0.0.1", port: int = 0, *, force: bool = False
     ) -> tuple[str, int]:
-        """Listen on exactly that address; returns it.
+        """Listen on exactly that address; returns it. Nothing happens if that is so already.
 
         Args:
             host: an address of this machine, or a name of one.
@@ -154,9 +154,13 @@ class Listener:
         Raises:
             ListenError: nothing was opened; the message says why and what to do.
         """
-        if self._address is not None:
+        if (here := self._address) is not None:
+            _, wanted = await _resolve(host, port)
+            if (wanted[0], force) == (here[0], self._force) and port in (0, here[1]):
+                return here
             raise ListenError(
-                f"The debugger listens on {_text(self._address)} already. Close that port first."
+                f"The debugger listens on {_text(here)} already. Close that port first: "
+                "%debugctl unlisten, or ipyext.debugger().unlisten()."
             )
         listening = await _bind(host, port, force)
         self._force = force

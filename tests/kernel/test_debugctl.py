@@ -273,6 +273,10 @@ def test_an_editor_on_the_port(kernel: Wire, looping: str, child: str, connect: 
     assert configuration["connect"] == {"host": host, "port": int(port)}
     for editor in ("nvim-dap", "PyCharm", "Emacs"):
         assert editor in text
+    for again in ("", port):  # as "Run All" does
+        assert text in shown(kernel, f"%debugctl listen {again}", child)
+    refused = said(kernel.execute(f"%debugctl listen {int(port) - 1}", subshell=child))
+    assert "%debugctl unlisten" in refused
     editor = connect(host, int(port))
     editor.attach()
     assert "vscode" in shown(kernel, "%debugctl clients")

@@ -370,8 +370,11 @@ async def test_a_port_in_use_and_a_second_open() -> None:
     with pytest.raises(ListenError, match=f"Port {port} of {host} is in use already"):
         await second.listener.open(host, port)
     assert second.listener.address is None
-    with pytest.raises(ListenError, match="Close that port first"):
-        await first.listener.open()
+    for again in (("127.0.0.1", port), ("localhost", 0)):
+        assert await first.listener.open(*again) == (host, port)
+    for other in (("127.0.0.1", port + 1), ("127.0.0.2", port), ("127.0.0.1", port, True)):
+        with pytest.raises(ListenError, match="Close that port first: %debugctl unlisten"):
+            await first.listener.open(*other[:2], force=len(other) > 2)
     assert first.listener.address == (host, port)
     await first.listener.close()
     await second.listener.open(host, port)

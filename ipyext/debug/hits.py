@@ -134,7 +134,11 @@ class Places:
 
 
 def reached(condition: str, count: int) -> bool:
-    """Whether a hit condition holds at the `count`-th hit: N, ==N, >N, >=N, <N, <=N, %N."""
+    """Whether a hit condition holds at the `count`-th hit: N, ==N, >N, >=N, <N, <=N, %N.
+
+    Raises:
+        ValueError: it is none.
+    """
     found = _HIT.match(condition)
     if found is None:
         raise ValueError(f"{condition!r} is no hit condition; use for example 5, >= 5 or % 5")
@@ -147,6 +151,12 @@ def reached(condition: str, count: int) -> bool:
         "<": count < number,
         "%": number > 0 and count % number == 0,
     }[operator]
+
+
+def never(condition: str) -> bool:
+    """Whether a hit condition holds at no hit at all: 0, < 1, % 0. Raises as `reached`."""
+    number = int("".join(filter(str.isdecimal, condition)) or 0)
+    return not any(reached(condition, count) for count in (1, max(1, number), number + 1))
 
 
 def filled(message: str, scope: dict[str, Any], local: dict[str, Any]) -> str:

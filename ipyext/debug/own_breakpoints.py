@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 
 from ipyext.debug.breakpoints import Breakpoint as Kept
+from ipyext.debug.hits import never
 from ipyext.debug.names import Names, Place
 from ipyext.debug.parties import Message, Party
 from ipyext.debug.session import Session
@@ -25,6 +26,7 @@ class OwnBreakpoints:
     ) -> Breakpoint:
         """See `Debugger.set_breakpoint`."""
         where = self._names.place(place)
+        _check(hits)
         extra = {"condition": condition, "logMessage": log, "hitCondition": hits}
         key: str = "name" if where.function else "line"
         value = where.function or where.line
@@ -96,6 +98,15 @@ class OwnBreakpoints:
             log=wanted.get("logMessage"),
             message=str(one.state.get("message") or ""),
         )
+
+
+def _check(hits: str | None) -> None:
+    try:
+        useless = hits is not None and never(hits)
+    except ValueError as error:
+        raise DebuggerError(f"{error}.") from None
+    if useless:
+        raise DebuggerError(f"hits {hits} never stops: hits are counted from 1.")
 
 
 def _fits(one: tuple[str | None, Kept], where: Place) -> bool:

@@ -340,6 +340,9 @@ def test_from_python(kernel: Wire, looping: str, child: str) -> None:
     assert run("debugger.pause().thread.label") == "'main'"
     assert run("debugger.next() is not None") == "True"
     assert run("[t.label for t in debugger.continue_()]") == "['main']"
+    for line in ("hits 0", "hits % 0"):
+        refused = said(kernel.execute(f"%debugctl break {looping}:3 {line}", subshell=child))
+        assert "hits are counted from 1" in refused
     cell = f"found = debugger.set_breakpoint('{looping}:3', condition='n > 10', hits=2)"
     assert run(f"{cell}\nfound.verified, found.condition, found.hits") == "(True, 'n > 10', '2')"
     assert run(f"debugger.set_breakpoint('{looping}:3', log='x').condition") is None

@@ -10,7 +10,7 @@ import pytest
 
 from ipyext.debug import hits
 from ipyext.debug.breakpoints import Breakpoint
-from ipyext.debug.hits import Places, filled, reached
+from ipyext.debug.hits import Places, filled, never, reached
 
 _ids = itertools.count(1)
 
@@ -237,3 +237,15 @@ def test_an_interrupt_ends_a_message_and_the_next_is_told(places: Places) -> Non
     come_by(condition, f=lambda: 2)
     assert told
     assert places.said() == {1: "1\n2\n"}
+
+
+@pytest.mark.parametrize("condition", ["0", "== 0", "<1", "<= 0", "% 0", " < 0 "])
+def test_conditions_that_never_hold(condition: str) -> None:
+    assert never(condition)
+
+
+@pytest.mark.parametrize("condition", ["1", "== 7", "< 2", "<= 1", "% 3", "> 0", ">= 0", "> 9"])
+def test_conditions_that_hold_some_time(condition: str) -> None:
+    assert not never(condition)
+    with pytest.raises(ValueError, match="no hit condition"):
+        never(f"{condition} times")

@@ -52,17 +52,6 @@ SCHEDULE = Patch(
     upstream="ipykernel/iostream.py",
     shape=function("f"),
 )
-ALIVE = Patch(
-    id="output.alive",
-    target="is_alive of ipykernel.iostream.IOPubThread.thread",
-    what="Asks without changing anything.",
-    why=(
-        "Up to Python 3.12 an interrupt within is_alive() makes a running thread count as ended. "
-        "Every thread then sends on the iopub socket itself, and messages get mixed up."
-    ),
-    upstream="CPython threading.py _wait_for_tstate_lock; ipykernel/iostream.py schedule",
-    shape=function(),
-)
 SEND = Patch(
     id="output.send",
     target="ipykernel.iostream.IOPubThread.send_multipart",
@@ -208,9 +197,7 @@ def changes(ledger: Ledger, hooks: Hooks, iopub_thread: Any, ending: Ending) -> 
             hooks.published(args[0])  # first: who has heard of it may ask for it at once
         return wrapped(*args, **kwargs)
 
-    thread = iopub_thread.thread
     found: list[Change] = [
-        SetAttribute(ALIVE, thread, "is_alive", lambda: alive(thread)),
         Wrap(SEND, iopub_thread, "send_multipart", send_multipart, switch),
         SetAttribute(SCHEDULE, iopub_thread, "schedule", scheduler(iopub_thread, switch, hooks)),
         ending.change(ledger),

@@ -227,7 +227,7 @@ class Debugger:
         return self._where(self._thread(thread))
 
     def _where(self, thread: Thread) -> Stop:
-        frames = tuple(self._frame(found) for found in self._frames(thread))
+        frames = tuple(self._frame(found, thread.shell) for found in self._frames(thread))
         body = self._router.core.stopped.get(thread.id) or {}
         return Stop(thread, frames, str(body.get("text") or ""))
 
@@ -235,10 +235,10 @@ class Debugger:
         found: list[Message] = self._session.ask("stackTrace", threadId=thread.id)["stackFrames"]
         return found
 
-    def _frame(self, found: Message) -> Frame:
+    def _frame(self, found: Message, shell: str | None) -> Frame:
         path = str((found.get("source") or {}).get("path") or "")
         lines = self._names.lines(path)
-        cell, line = self._names.of_line(path, int(found["line"]))
+        cell, line = self._names.of_line(path, int(found["line"]), shell)
         source = lines[line - 1].strip() if 0 < line <= len(lines) else ""
         return Frame(path, line, str(found["name"]), source, cell)
 

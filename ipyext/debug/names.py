@@ -101,9 +101,10 @@ class Names:
             manager = self._engine.registry.find(str(shell)).history
         return _raw(manager)
 
-    def of_line(self, path: str, line: int) -> tuple[str | None, int]:
+    def of_line(self, path: str, line: int, shell: str | None = None) -> tuple[str | None, int]:
         """``In[3]`` or ``NAME/In[3]`` for the file of a cell, the latest of its text; and the line.
 
+        Several shells may have run a cell of that text: `shell`, where given, is asked first.
         The Interactive Window's cells are compiled without the blank lines that they begin with.
         """
         number, text = self._of_window(path)
@@ -113,7 +114,8 @@ class Names:
             inputs = self._inputs(None)
             code = "".join(self.lines(path)).rstrip("\n")
             children = [(child.label, child.history) for child in self._engine.registry.all()]
-            for label, codes in [(None, inputs), *((name, _raw(one)) for name, one in children)]:
+            ran = [(None, inputs), *((name, _raw(one)) for name, one in children)]
+            for label, codes in sorted(ran, key=lambda one: (one[0] or "main") != shell):
                 for place in range(len(codes) - 1, 0, -1):
                     if codes[place].rstrip("\n") == code:
                         name = f"In[{place + self._more(codes)}]"

@@ -73,6 +73,23 @@ def connect() -> Iterator[Connect]:
 # -- running ---------------------------------------------------------------------------------------
 
 
+def test_a_cell_that_several_shells_ran_is_called_after_the_one_that_has_stopped(
+    kernel: Wire, child: str
+) -> None:
+    kernel.create("worker")
+    code = "if go.is_set(): breakpoint()\n'ran'"
+    assert shown(kernel, "%%subshell worker\npass") == ""
+    for shell in (None, child, kernel.shells()[1]):
+        assert kernel.execute(code, subshell=shell).result == "'ran'"
+    shown(kernel, "%debugctl start\ngo.set()")
+    running = kernel.send_execute(code, subshell=kernel.shells()[1])
+    stop = "import ipyext\nipyext.debugger().wait_stopped(30).frames[0].cell"
+    assert kernel.execute(stop).result == "'worker/In[3]'"
+    assert "worker/In[3]:1" in shown(kernel, "%debugctl where")
+    shown(kernel, "%debugctl stop")
+    assert kernel.wait(running)[0].result == "'ran'"
+
+
 def test_pause_where_step_and_continue(kernel: Wire, debugging: str) -> None:
     text = shown(kernel, "%debugctl pause")
     assert "main has stopped" in text

@@ -46,9 +46,16 @@ def test_breakpoint_with_the_debugger(kernel: Wire, where: str | None) -> None:
     debugger.do("disconnect")
 
 
-def test_breakpoint_switched_off(kernel: Wire, where: str | None) -> None:
+@pytest.mark.parametrize("on", [False, True], ids=["debugger off", "debugger on"])
+def test_the_environment_says_what_breakpoint_does(
+    kernel: Wire, where: str | None, on: bool
+) -> None:
+    if on:
+        assert kernel.execute("%debugctl start").status == "ok"
     kernel.execute("import os; os.environ['PYTHONBREAKPOINT'] = '0'")
     assert kernel.execute(FUNCTION, subshell=where).result == "6"
+    kernel.execute("os.environ['PYTHONBREAKPOINT'] = 'builtins.print'")
+    assert kernel.execute("breakpoint('printed')", subshell=where).text() == "printed\n"
     kernel.execute("del os.environ['PYTHONBREAKPOINT']")
 
 

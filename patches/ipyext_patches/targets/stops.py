@@ -51,10 +51,10 @@ def changes(ledger: Ledger, hooks: Hooks, main: Any) -> Iterator[Change]:
         if not ledger.switch.on or not plain:
             return former(*args, **kwargs)
         frame = sys._getframe(1)
-        if hooks.debugger.on:
-            return hooks.debugger.break_here(frame)
         if os.environ.get("PYTHONBREAKPOINT"):
             return sys.__breakpointhook__(*args, **kwargs)
+        if hooks.debugger.on:
+            return hooks.debugger.break_here(frame)
         return pdb.Pdb().set_trace(frame)
 
     def showtraceback(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from tests.dap import JupyterDap
@@ -57,6 +59,14 @@ def test_the_environment_says_what_breakpoint_does(
     kernel.execute("os.environ['PYTHONBREAKPOINT'] = 'builtins.print'")
     assert kernel.execute("breakpoint('printed')", subshell=where).text() == "printed\n"
     kernel.execute("del os.environ['PYTHONBREAKPOINT']")
+
+
+def test_steps_out_of_a_cell_leave_our_own_code_out(kernel: Wire, where: str | None) -> None:
+    code = "x = 1\nbreakpoint()\ny = 2"
+    answer = talk(kernel, code, ["n", "n", "n", "n", "n", "w", "c"], where)
+    assert "IPython" in answer.text()  # they have left the cell
+    assert re.search(r"[/\\]ipyext(_patches)?[/\\]", answer.text()) is None
+    assert answer.status == "ok"
 
 
 def test_set_trace(kernel: Wire, where: str | None) -> None:

@@ -6,13 +6,14 @@ import os
 import pdb
 import sys
 from collections.abc import Iterator
+from types import FrameType
 from typing import Any
 
 from ipyext_patches.ledger import Change, Ledger, SetAttribute, Wrap
 from ipyext_patches.ports import Hooks
 from ipyext_patches.spec import Patch, function
 from ipyext_patches.targets.tracing import untraced
-from ipyext_patches.targets.visible import cut_traceback, drop_unbegun
+from ipyext_patches.targets.visible import cut_traceback, drop_unbegun, is_ours, used_by_the_kernel
 
 BREAKPOINT = Patch(
     id="stops.breakpoint",
@@ -41,6 +42,21 @@ STORED = Patch(
 )
 
 
+class _Prompt(pdb.Pdb):
+    """pdb's, but our own code between the cell and IPython is neither stepped into nor shown."""
+
+    def stop_here(self, frame: FrameType) -> bool:
+        if is_ours(frame) or used_by_the_kernel(frame):
+            return False
+        return bool(super().stop_here(frame))
+
+    def get_stack(self, f: Any, t: Any) -> tuple[list[tuple[FrameType, int]], int]:
+        stack, index = super().get_stack(f, t)
+        current = stack[index]
+        shown = [entry for entry in stack if entry is current or not is_ours(entry[0])]
+        return shown, shown.index(current)
+
+
 def changes(ledger: Ledger, hooks: Hooks, main: Any) -> Iterator[Change]:
     """Have both ask the debugger first."""
     former: Any = sys.breakpointhook
@@ -55,7 +71,7 @@ def changes(ledger: Ledger, hooks: Hooks, main: Any) -> Iterator[Change]:
             return sys.__breakpointhook__(*args, **kwargs)
         if hooks.debugger.on:
             return hooks.debugger.break_here(frame)
-        return pdb.Pdb().set_trace(frame)
+        return _Prompt().set_trace(frame)
 
     def showtraceback(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
         if isinstance(sys.exc_info()[1], KeyboardInterrupt):

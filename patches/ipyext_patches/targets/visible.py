@@ -29,7 +29,8 @@ _INTERNAL = (
 _LIBRARY = sysconfig.get_path("stdlib") + os.sep
 _WINDOW = "<ipython-input"
 _INSTALLED = f"{os.sep}site-packages{os.sep}"
-_KERNELS = ("ipykernel", "ipyext", "ipyext_patches")
+_OURS = ("ipyext", "ipyext_patches")
+_KERNELS = ("ipykernel", *_OURS)
 _INTERNAL_FILES = ("threading", "contextlib", "runpy", "codeop", "selectors", "queue")
 
 
@@ -106,7 +107,7 @@ def in_a_cell(frame: FrameType | None) -> bool:
     while frame is not None:
         if frame.f_code.co_filename.startswith(prefixes):
             return True
-        kernels = kernels or _package(frame) in _KERNELS
+        kernels = kernels or package(frame) in _KERNELS
         frame = frame.f_back
     return not kernels
 
@@ -114,17 +115,23 @@ def in_a_cell(frame: FrameType | None) -> bool:
 def runs_a_cell(frame: FrameType | None) -> bool:
     """Whether IPython is in the middle of a cell here: before its code, after it, or in it."""
     while frame is not None:
-        if frame.f_code.co_name == "run_cell_async" and _package(frame) == "IPython":
+        if frame.f_code.co_name == "run_cell_async" and package(frame) == "IPython":
             return True
         frame = frame.f_back
     return False
 
 
+def is_ours(frame: FrameType) -> bool:
+    """Whether this is code of the extension."""
+    return package(frame) in _OURS
+
+
 def _is_internal(frame: FrameType) -> bool:
-    return _package(frame) in _INTERNAL
+    return package(frame) in _INTERNAL
 
 
-def _package(frame: FrameType) -> str:
+def package(frame: FrameType) -> str:
+    """The top-level package that its code is of."""
     return str(frame.f_globals.get("__name__", "")).split(".")[0]
 
 

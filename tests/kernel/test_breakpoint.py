@@ -73,12 +73,15 @@ def test_set_trace(kernel: Wire, where: str | None) -> None:
     code = FUNCTION.replace("breakpoint()", "import pdb; pdb.set_trace()")
     answer = talk(kernel, code, ["p n * 100", "c"], where)
     assert "500" in answer.text()
+    assert answer.text("stderr") == ""
     assert answer.result == "6"
 
 
 def test_debug_magic(kernel: Wire, where: str | None) -> None:
     kernel.execute("def g(n):\n    return n / 0\ng(7)", subshell=where)
-    assert "700" in talk(kernel, "%debug", ["p n * 100", "q"], where).text()
+    answer = talk(kernel, "%debug", ["p n * 100", "q"], where)
+    assert "700" in answer.text()
+    assert answer.text("stderr") == ""
 
 
 def test_pdb_magic(kernel: Wire, where: str | None) -> None:

@@ -52,6 +52,7 @@ from ipyext_patches.targets.tracing import (
     stay_traced,
     unmonitored,
     untrace,
+    unwarned,
 )
 from ipyext_patches.targets.unanswered import answer_failures, fail_queued
 from ipyext_patches.targets.visible import (
@@ -190,7 +191,8 @@ class Debugpy:
         if not MONITORED:
             shim = NoThreads(pydevd_tracing.pydev_monkey)
             changes.append(SetAttribute(HELPER, pydevd_tracing, "pydev_monkey", shim))
-            changes += [*keep_tracers(pydevd.PyDB, switch), tell_returns(pydevd, switch)]
+            changes += [unwarned(pydevd_tracing, switch), tell_returns(pydevd, switch)]
+            changes += keep_tracers(pydevd.PyDB, switch)
         self._ledger.apply(changes)
         self._trace_hook = threading.gettrace()
         when_forked(self._leave_fork)

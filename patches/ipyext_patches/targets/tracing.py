@@ -14,6 +14,7 @@ from typing import Any
 from ipyext_patches.frames import no_collection
 from ipyext_patches.ledger import Change, Switch, Wrap
 from ipyext_patches.spec import Patch, function
+from ipyext_patches.targets.visible import package
 
 # From here on pydevd uses sys.monitoring, which is not a matter of single threads.
 MONITORED = sys.version_info >= (3, 12)
@@ -43,11 +44,37 @@ _KEPT = "_kept_tracers"
 _NUMBER = 4096  # of them: many times what all frames of all threads have at once
 
 
+WARNING = Patch(
+    id="debugger.warning",
+    target="pydevd_tracing._internal_set_trace",
+    what="Up to Python 3.11: pdb's prompts come without pydevd's warning about trace functions.",
+    why="It stands under the cell of a person who has only asked for a prompt; the next cell is "
+    "traced again.",
+    upstream="pydevd_tracing.py _internal_set_trace",
+    shape=function("tracing_func"),
+)
+
+
 def no_trace() -> None:
     """End the tracing of the calling thread, without pydevd's warning about others who do that."""
     import pydevd_tracing
 
     (pydevd_tracing.TracingFunctionHolder._original_tracing or sys.settrace)(None)
+
+
+def unwarned(module: Any, switch: Switch) -> Change:
+    """See `WARNING`. `module` is pydevd_tracing."""
+
+    def set_trace(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
+        caller: FrameType | None = sys._getframe(1)
+        while caller is not None and package(caller) == "wrapt":
+            caller = caller.f_back
+        original = module.TracingFunctionHolder._original_tracing
+        if caller is None or original is None or package(caller) not in ("bdb", "pdb", "IPython"):
+            return wrapped(*args, **kwargs)
+        return original(*args, **kwargs)
+
+    return Wrap(WARNING, module, "_internal_set_trace", set_trace, switch)
 
 
 def keep_tracers(debugger_class: Any, switch: Switch) -> list[Change]:

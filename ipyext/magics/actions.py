@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import difflib
 import re
 import shlex
@@ -169,8 +170,10 @@ def parsed(kind: Any, text: str, line: str, hint: str) -> Namespace:
         UsageError: it does not fit.
     """
     try:
-        # Options may stand between names, which parse_argstring does not allow.
-        found = kind.parser.parse_intermixed_args(shlex.split(without_comment(text), posix=False))
+        # Options may stand between names, which parse_argstring does not allow. A copy, for
+        # the parser changes while it does that, and several threads may be at it.
+        parser = copy.deepcopy(kind.parser)
+        found = parser.parse_intermixed_args(shlex.split(without_comment(text), posix=False))
     except (UsageError, ValueError) as error:  # ValueError: an unfinished quotation
         raise UsageError(f"{line}: {error}. {hint}") from None
     assert isinstance(found, Namespace)

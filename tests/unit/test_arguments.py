@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from argparse import ArgumentParser
 from datetime import datetime
+from typing import Any
 
 import pytest
 from IPython.core.error import UsageError
 
 from ipyext.magics.arguments import ACTIONS, SUBSHELL, parse, parse_cell_line, parse_moment
+from ipyext.protocol.routing import CellLine
 
 GOOD = [
     ("", "list", {}),
@@ -152,3 +155,18 @@ def test_moments(text: str, moment: float) -> None:
 def test_what_is_no_moment(text: str) -> None:
     with pytest.raises(UsageError, match="is no time"):
         parse_moment(text, NOW)
+
+
+def test_lines_are_read_in_several_threads_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the shell channel thread for routing, by the magic itself, and by the service thread."""
+    read, others = ArgumentParser.parse_known_args, [None]
+
+    def meanwhile(parser: Any, *args: Any, **options: Any) -> Any:
+        if others:
+            others.pop()
+            assert parse_cell_line("other --detach") == CellLine("other", detach=True)
+        return read(parser, *args, **options)
+
+    monkeypatch.setattr(ArgumentParser, "parse_known_args", meanwhile)
+    for _ in range(2):
+        assert parse_cell_line("work --detach") == CellLine("work", detach=True)

@@ -271,6 +271,8 @@ class Engine:
                 shell.interactive.execution_count = count + 1
             content = {**contents.error(type(error).__name__, evalue), "execution_count": count}
         shell.executed += 1
+        if request.muted:  # the stock kernel may be back, and would abort main's cells for an error
+            return {"status": "aborted"}
         await self.cell_ended(content)
         return content
 

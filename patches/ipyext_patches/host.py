@@ -258,12 +258,12 @@ class Host:
         stdin socket of 7, go back to main, so they do as soon as main is free; `wait_released`
         tells.
         """
-        from ipyext_patches.targets import output
+        from ipyext_patches.targets import afterwards
 
         try:
             self._ledger.revert()
         finally:
-            output.settle(self._channels.hooks, self._display_pub)
+            afterwards.settle(self._channels.hooks, self._display_pub)
             self._blank_lines.drop()
             self.cells.remove()
             if self._sink is not None:

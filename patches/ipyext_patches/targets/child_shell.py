@@ -27,6 +27,7 @@ from IPython.core.payload import PayloadManager
 from IPython.core.pylabtools import mpl_runner
 
 from ipyext_patches.ports import Context, Message
+from ipyext_patches.targets import afterwards
 from ipyext_patches.targets.history import ChildHistory, HistorySink
 from ipyext_patches.targets.namespace import ChildNamespace, is_reserved
 
@@ -340,6 +341,7 @@ async def run_cell(
     the cell by; empty lines at its start keep the line numbers. Events are triggered as
     `InteractiveShell.run_cell` does. Raises nothing that the cell raised.
     """
+    afterwards.prepare(shell._context(), shell)
     shell._last_traceback = None
     shell._last_traceback_during_displayhook = False
     failure = None

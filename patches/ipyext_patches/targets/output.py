@@ -8,7 +8,6 @@ import sys
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from contextvars import ContextVar
 from types import FunctionType, MethodType
 from typing import Any
 
@@ -266,24 +265,6 @@ def caught_up(iopub_thread: Any, function: Callable[[], Any]) -> Any:
     calls = LoopCalls(iopub_thread.io_loop, iopub_thread.thread)
     calls.ask(lambda: [stream._flush() for stream in own_streams()])
     return calls.ask(function)  # a turn later, so after what that has put in line
-
-
-def settle(hooks: Hooks, display_pub: Any) -> None:
-    """What the calling cell of a child still puts out after an unload goes under that cell.
-
-    Up to 6.17 the stock kernel has one parent for the whole process (6.31 for displays): there
-    this holds until main runs its next cell, and not at all if it runs one now. Call it when the
-    changes are taken back.
-    """
-    context = hooks.current()
-    if context is None or context.interactive is None:
-        return
-    owners: tuple[Any, ...] = (sys.stdout, sys.stderr, display_pub, sys.displayhook)
-    for owner in owners:
-        if isinstance(getattr(owner, "_parent_header", None), ContextVar):
-            owner._parent_header.set(extract_header(context.message))
-        elif hasattr(owner, "set_parent") and not hooks.main_busy():
-            owner.set_parent(context.message)
 
 
 def scheduler(iopub_thread: Any, switch: Switch, hooks: Hooks) -> Callable[[Any], None]:

@@ -116,8 +116,21 @@ def _module_class(hook: _DisplayHook) -> type[ModuleType]:
     def reduce(module: ModuleType) -> Any:  # cloudpickle knows modules by their exact class
         return importlib.import_module, (module.__name__,)
 
+    alive = weakref.ref(hook)  # what looks at `sys` may keep the class: completers do
+
+    def get(module: ModuleType) -> Any:
+        found = alive()
+        return vars(sys)[NAME] if found is None else found.get()
+
+    def assign(module: ModuleType, value: Any) -> None:
+        found = alive()
+        if found is None:
+            vars(sys)[NAME] = value
+        else:
+            found.set(value)
+
     own = {
-        NAME: property(lambda module: hook.get(), lambda module, value: hook.set(value)),
+        NAME: property(get, assign),
         "__reduce__": reduce,
         "__module__": "builtins",
     }

@@ -214,16 +214,13 @@ async def _in_thread(function: Callable[[], Any], name: str) -> Any:
         elif isinstance(error, Exception) and not isinstance(error, StopIteration):
             future.set_exception(error)
         else:
-            what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-            future.set_exception(RuntimeError(what))
+            future.set_exception(RuntimeError(said(error)))
 
     def run() -> None:
         result: Any = None
         failure: BaseException | None = None
         try:
             result = function()
-        except (StopIteration, SystemExit, KeyboardInterrupt, GeneratorExit) as error:
-            failure = RuntimeError(said(error))  # asyncio takes none of them, or ends with it
         except BaseException as error:
             failure = error
         with contextlib.suppress(RuntimeError):  # the loop is closed

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import contextvars
+import functools
 import threading
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 from ipyext.shells.interrupt import Gate, Interruptible, Reach
 from ipyext.shells.shell import Place, Shell
+from ipyext.shells.tasks import Living, Task, cancel_others, report
 from ipyext_patches import call_soon, report_callback
+
+# Seconds that a task may run on when its shell is interrupted.
+GRACE = 0.02
 
 
 class ChildShell(Shell):
@@ -25,6 +29,7 @@ class ChildShell(Shell):
         shell_id: its id.
         name: its name, or None.
         work: answers one queued item; awaited in the thread.
+        later: has a function called in so many seconds, in a thread that runs no people's code.
         new_interactive: makes the InteractiveShell; called in the thread.
         ended: called in the thread as the last thing.
         ephemeral: it closes itself when its first item is answered.
@@ -36,6 +41,7 @@ class ChildShell(Shell):
         name: str | None,
         *,
         work: Callable[[ChildShell, Any], Awaitable[None]],
+        later: Callable[[float, Callable[[], None]], None],
         new_interactive: Callable[[ChildShell], Any],
         ended: Callable[[ChildShell], None],
         ephemeral: bool = False,
@@ -44,6 +50,7 @@ class ChildShell(Shell):
         self.ephemeral = ephemeral
         self.gate = Gate()
         self._work = work
+        self._later = later
         self._new_interactive = new_interactive
         self._ended = ended
         self._interactive: Any | None = None
@@ -93,19 +100,18 @@ class ChildShell(Shell):
 
     def _main(self) -> None:
         loop = self._loop
-        loop.set_task_factory(_Task)
-        loop.set_exception_handler(_report)
+        loop.set_task_factory(functools.partial(Task, gate=self.gate))
+        loop.set_exception_handler(report)
         asyncio.set_event_loop(loop)
         try:
-            self._run(loop.create_task(self._live()))
+            self._run(Living(self._live(), loop=loop))
         finally:
             self._ended(self)
             asyncio.set_event_loop(None)
             loop.close()
 
-    def _run(self, living: Any) -> None:
+    def _run(self, living: Living) -> None:
         """Run the loop until `living` is done, whatever tasks and callbacks of cells raise."""
-        living.stays = True
         living.add_done_callback(lambda _: self._loop.stop())
         while not living.done():
             try:
@@ -119,7 +125,7 @@ class ChildShell(Shell):
 
     async def _live(self) -> None:
         await self._serve()
-        await _cancel_others()
+        await cancel_others()
         await asyncio.get_running_loop().shutdown_asyncgens()
 
     async def _serve(self) -> None:
@@ -156,6 +162,11 @@ class ChildShell(Shell):
 
     # -- from anywhere -------------------------------------------------------------------------
 
+    @property
+    def at_work(self) -> bool:
+        """Whether its thread runs a cell, or what a cell has left: a task, a callback."""
+        return self.busy or self.gate.of_task or bool(self.waits)
+
     def reserve(self) -> Place | None:
         """Keep a place at the end of the queue; None if it is closed. Any thread."""
         place = Place(self)
@@ -166,20 +177,56 @@ class ChildShell(Shell):
         # First the exception: code goes on as soon as its process has ended. But to the processes
         # of this cell, for the next one may begin meanwhile.
         cell, processes = self.current, self.processes
-        try:
-            return self._interrupt_code()
-        finally:
-            self.signal(processes, cell)
-
-    def _interrupt_code(self) -> bool:
-        if not self.gate.suspended and self.end_pauses():
-            return True
+        if not self.gate.in_loop:
+            try:
+                return self._interrupt_code()
+            finally:
+                self.signal(processes, cell)
         running, reach = self._running, self.gate.interrupt()
         if reach is Reach.SUSPENDED and running is not None:
-            running.interrupt()  # first, for what waits is a task then: see `_run`
-        # It may have begun to wait just now. An exception that waits as long as that would, up
-        # to Python 3.11, also hang the next traced call of every other thread.
-        return self.end_pauses() or reach is not Reach.NOTHING
+            running.interrupt()
+        held_up = self.gate.of_task or bool(self.waits)
+        if held_up or reach is not Reach.NOTHING:
+            self._interrupt_task()
+        if not held_up:
+            self.signal(processes, cell)
+        return held_up or reach is not Reach.NOTHING
+
+    def _interrupt_code(self) -> bool:
+        if self.end_pauses():
+            return True
+        running, reach = self._running, self.gate.interrupt()
+        if reach in (Reach.WAITING, Reach.RAISED):
+            # It may have begun to wait just now. An exception that waits as long as that would, up
+            # to Python 3.11, also hang the next traced call of every other thread.
+            self.end_pauses()
+        if reach is Reach.SUSPENDED and running is not None:
+            running.interrupt()
+        return reach is not Reach.NOTHING
+
+    def _interrupt_task(self) -> None:
+        """Interrupt the task or callback that runs, if it holds up the loop.
+
+        One that does not is left alone: the interrupt means the cell, if there is one.
+        """
+        goes_on = threading.Event()
+        with contextlib.suppress(RuntimeError):  # the thread has just ended
+            call_soon(self._loop, goes_on.set)
+
+        def look() -> None:
+            if goes_on.is_set():
+                return
+            if not self.gate.in_loop:  # the cell has gone on first
+                if self._running is not None:
+                    self._running.withdraw()
+                self.interrupt()
+                return
+            if not self.end_pauses():
+                self.gate.interrupt_task()
+                self.end_pauses()  # see `_interrupt_code`
+            self.signal(self.processes, None)
+
+        self._later(GRACE, look)
 
     def interrupt_again(self, work: int) -> None:
         """Interrupt its code once more, if it is still at the work of that number. Any thread."""
@@ -201,39 +248,3 @@ class ChildShell(Shell):
     def stop_after_current(self) -> None:
         """End the thread when what runs has ended by itself. `close` first. Any thread."""
         self._wake()
-
-
-class _Task(asyncio.Task[Any]):
-    """A task that can be asked where it was started (asyncio's own can, from Python 3.12 on).
-
-    Attributes:
-        stays: nobody can cancel it. People cancel `asyncio.all_tasks()`, and mean their own.
-    """
-
-    stays = False
-
-    def __init__(self, loop: Any, coroutine: Any, **options: Any) -> None:
-        self.where = contextvars.copy_context()
-        super().__init__(coroutine, loop=loop, **options)
-
-    def cancel(self, *args: Any, **options: Any) -> bool:
-        return False if self.stays else super().cancel(*args, **options)
-
-
-def _report(loop: asyncio.AbstractEventLoop, details: dict[str, Any]) -> None:
-    """Have asyncio's reports of lost errors show under the cell that started what failed."""
-    task, handle = details.get("task") or details.get("future"), details.get("handle")
-    where = getattr(task, "where", None) or getattr(handle, "_context", None)
-    if where is None:
-        loop.default_exception_handler(details)
-    else:
-        where.copy().run(loop.default_exception_handler, details)
-
-
-async def _cancel_others() -> None:
-    """Cancel what the cells left running and let it clean up, as `asyncio.run` does."""
-    tasks = asyncio.all_tasks() - {asyncio.current_task()}
-    for task in tasks:
-        task.cancel()
-    if tasks:
-        await asyncio.gather(*tasks, return_exceptions=True)

@@ -372,12 +372,17 @@ class Engine:
             shell_id,
             name,
             work=self._work,
+            later=self._later,
             new_interactive=self._new_interactive,
             ended=self._ended,
             ephemeral=ephemeral,
         )
         child.gate.arriving = self.debug.exception_comes
         return child
+
+    def _later(self, seconds: float, call: Callable[[], None]) -> None:
+        loop = self.host.shell_channel_loop
+        self.host.in_shell_channel(lambda: loop().call_later(seconds, call))
 
     def _new_interactive(self, child: ChildShell) -> Any:
         return self.host.new_child_shell(self.contexts.current, child.label)

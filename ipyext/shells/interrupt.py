@@ -28,7 +28,7 @@ class _TakenBack(BaseException):
 _TAKEN_BACK = ctypes.py_object(_TakenBack)
 
 
-def _send(thread_id: int, exception: type[BaseException]) -> None:
+def _raise_in(thread_id: int, exception: type[BaseException]) -> None:
     """Have `exception` raised in another thread. Any thread.
 
     Up to Python 3.11 the whole interpreter has one flag "an exception waits", which stays up as
@@ -53,7 +53,7 @@ def _send(thread_id: int, exception: type[BaseException]) -> None:
 def _take_back() -> None:
     """Take back what was sent to the calling thread and not delivered.
 
-    Not by sending None, which would leave the flag up for good, see `_send`.
+    Not by sending None, which would leave the flag up for good, see `_raise_in`.
     """
     try:
         _set(ctypes.c_ulong(threading.get_ident()), _TAKEN_BACK)
@@ -86,6 +86,7 @@ class Gate:
         closing: the thread is about to close it; no exception is sent any more.
         asked: when the present work was last interrupted (`time.monotonic`), or None.
         arriving: called in the thread just before an interrupt is raised there.
+        since: when code of a task was last begun (`time.monotonic`).
     """
 
     def __init__(self) -> None:
@@ -101,7 +102,8 @@ class Gate:
         self._holding = False
         self._delivery: type[BaseException] | None = None
         self._arrived = 0.0
-        self.closing = False
+        self._task = self.closing = False
+        self.since = 0.0
         self.asked: float | None = None
 
     @contextmanager
@@ -121,9 +123,14 @@ class Gate:
         return self._open
 
     @property
-    def suspended(self) -> bool:
-        """Whether the code awaits something."""
-        return self._suspended
+    def of_task(self) -> bool:
+        """Whether code of a task runs; the cell, if there is one, awaits."""
+        return self._open and self._task
+
+    @property
+    def in_loop(self) -> bool:
+        """Whether no cell's code runs: it awaits something, or there is none."""
+        return self.of_task or self._suspended or not self._working
 
     @property
     def blocked(self) -> float | None:
@@ -146,7 +153,7 @@ class Gate:
             KeyboardInterrupt.__init__(self, *args)
             if threading.get_ident() != gate._thread_id and gate._delivery is new:
                 # Up to Python 3.11 a thread that is just being started has its creator's id.
-                _send(gate._thread_id, new)
+                _raise_in(gate._thread_id, new)
                 return
             gate.arriving()
             gate._arrived = time.monotonic()
@@ -157,16 +164,20 @@ class Gate:
         new = type("KeyboardInterrupt", (KeyboardInterrupt,), names)
         return new
 
-    def open(self) -> None:
-        """User code begins, or goes on.
+    def open(self, *, task: bool = False) -> None:
+        """User code begins, or goes on: a cell's, or that of a task.
 
         Raises:
-            KeyboardInterrupt: the interrupt came before the code.
+            KeyboardInterrupt: the interrupt came before the cell's code.
         """
         with self._lock:
             self._thread_id = threading.get_ident()
-            self._suspended = self._holding = self.closing = False
-            self._open = True
+            self._holding = self.closing = False
+            self._open, self._task = True, task
+            if task:
+                self.since = time.monotonic()
+                return
+            self._suspended = False
             waiting, self._waiting = self._waiting, False
         if waiting:
             self.arriving()
@@ -179,7 +190,8 @@ class Gate:
         """
         with self._lock:
             self._open = False
-            self._suspended = not self._holding
+            if not self._task:
+                self._suspended = not self._holding
             late, self._late = self._late or self._delivery is not None, False
             if self._delivery is not None:
                 _take_back()
@@ -202,13 +214,15 @@ class Gate:
             yield
             return
         self._holding = self.closing = True  # it does not await: there is nothing to cancel
-        late = close_gate(self)
+        late, task = close_gate(self), self._task
         with self._lock:
-            self._waiting = self._waiting or late
+            self._waiting = self._waiting or (late and not task)
         try:
             yield
         finally:
-            self.open()
+            self.open(task=task)
+            if late and task:
+                raise KeyboardInterrupt
 
     def interrupt(self) -> Reach:
         """Have KeyboardInterrupt raised in the user code. Any thread.
@@ -216,21 +230,32 @@ class Gate:
         One that follows within `SAME` seconds of another's arrival counts as that one.
         """
         with self._lock:
-            if not self._working and not self._open:
+            if not self._working and (self._task or not self._open):
                 return Reach.NOTHING
             if self._delivery is None and not self._waiting:
                 self.asked = time.monotonic()
-            if self._open:
-                if self.closing:
-                    self._late = True
-                elif self._delivery is None and time.monotonic() - self._arrived > SAME:
-                    self._delivery = self._new_delivery()
-                    _send(self._thread_id, self._delivery)
+            if self._open and not self._task:
+                self._send()
                 return Reach.RAISED
             if self._suspended:
                 return Reach.SUSPENDED
             self._waiting = True
             return Reach.WAITING
+
+    def interrupt_task(self) -> None:
+        """Have it raised in the task whose code runs, if one does. Any thread."""
+        with self._lock:
+            if self.of_task:
+                if self._delivery is None:
+                    self.asked = time.monotonic()
+                self._send()
+
+    def _send(self) -> None:
+        if self.closing:
+            self._late = True
+        elif self._delivery is None and time.monotonic() - self._arrived > SAME:
+            self._delivery = self._new_delivery()
+            _raise_in(self._thread_id, self._delivery)
 
     def dropped(self) -> int | None:
         """Python dropped a KeyboardInterrupt. The number of the work, if that was an interrupt."""
@@ -399,7 +424,7 @@ class Interruptible:
         try:
             if not awaits:
                 return await _Steps(self._coroutine, self._gate, self._exception)
-            self._task = asyncio.ensure_future(self._guarded())
+            self._task = asyncio.Task(self._guarded(), loop=self._loop)
             outcome, error = await self._task
             if error is not None:
                 raise error
@@ -427,6 +452,10 @@ class Interruptible:
         """Cancel what it awaits. Any thread."""
         self._asked = True
         self._loop.call_soon_threadsafe(self.cancel_if_asked)
+
+    def withdraw(self) -> None:
+        """It was interrupted by other means. Any thread."""
+        self._asked = False
 
     def cancel_if_asked(self) -> None:
         """Do what `interrupt` has asked for and that was not done yet. The loop's thread."""

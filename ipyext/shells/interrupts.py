@@ -57,7 +57,7 @@ class Interrupts:
         Returns the children that an earlier interrupt has not reached yet.
         """
         if not self._parent.busy:
-            busy = [child for child in self._children() if child.busy]
+            busy = [child for child in self._children() if child.at_work]
             if busy:
                 return [blocked for child in busy for blocked in self.child(child)]
         self.main()
@@ -120,7 +120,7 @@ class Interrupts:
             stop.interrupt()
         elif not self._main_gate.on_signal() and not for_main:
             for child in self._children():
-                if child.busy:
+                if child.at_work:
                     self.child(child)
 
 

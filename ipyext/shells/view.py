@@ -21,8 +21,10 @@ class Subshell:
     Attributes:
         id: JEP 91's subshell_id; None for the parent subshell (main).
         name: its name, or None.
-        state: ``"idle"``, ``"busy"``, ``"waiting for input"``, ``"sleeping"``, ``"zombie"``
-            (deleted, but its code does not end), or a busy shell's trouble with an interrupt.
+        state: ``"idle"``, ``"busy"``, ``"busy with a task"`` (its cell, if one runs, awaits, and
+            a task that a cell has started does not), ``"waiting for input"``, ``"sleeping"``,
+            ``"zombie"`` (deleted, but its code does not end), or a busy shell's trouble with an
+            interrupt.
         seconds: how long it has been in that state.
         running: the code that runs, or an empty string.
         queued: requests waiting.
@@ -99,28 +101,33 @@ class Subshell:
 
 
 def _doing(shell: Shell) -> str:
-    """What a busy shell is stuck on, where that is known."""
+    """What a shell is at, or stuck on."""
     if shell.waits:
         return shell.waits
-    if not isinstance(shell, ChildShell) or shell.gate.asked is None or not shell.gate.is_open:
-        return ""
-    blocked = shell.gate.blocked
-    if blocked is not None:
+    doing = "idle" if shell.current is None else "busy"
+    if not isinstance(shell, ChildShell):
+        return doing
+    gate = shell.gate
+    if gate.of_task:
+        doing = "busy with a task"
+    if gate.asked is None or not gate.is_open or (gate.of_task and gate.asked < gate.since):
+        return doing
+    if (blocked := gate.blocked) is not None:
         return f"in native code, interrupted {blocked:.0f} s ago"
-    return f"busy, ignored an interrupt {time.monotonic() - shell.gate.asked:.0f} s ago"
+    return f"{doing}, ignored an interrupt {time.monotonic() - gate.asked:.0f} s ago"
 
 
 def describe(engine: Engine, shell: Shell, zombie: bool = False) -> Subshell:
-    work = shell.current
-    state = "idle" if work is None else "busy"
-    if work is not None:
-        state = _doing(shell) or state
+    work, state = shell.current, _doing(shell)
     thread = shell.thread.name if isinstance(shell, ChildShell) else "MainThread"
+    since = shell.since
+    if work is None and state != "idle" and isinstance(shell, ChildShell):
+        since = max(since, shell.gate.since)
     return Subshell(
         id=shell.id,
         name=shell.name,
         state="zombie" if zombie else state,
-        seconds=time.monotonic() - shell.since,
+        seconds=time.monotonic() - since,
         running="" if work is None else work.code,
         queued=shell.queued,
         executed=shell.executed,

@@ -12,7 +12,7 @@ from ipyext_patches.errors import (
     PatchError,
     UnsupportedTargetError,
 )
-from ipyext_patches.frames import no_collection
+from ipyext_patches.frames import leave_out, no_collection
 from ipyext_patches.host import Host, find_host
 from ipyext_patches.loops import LoopCalls, call_soon, report_callback
 from ipyext_patches.spec import Patch, PatchReport
@@ -35,6 +35,7 @@ __all__ = [
     "find_host",
     "findings",
     "installed",
+    "leave_out",
     "no_collection",
     "report_callback",
 ]

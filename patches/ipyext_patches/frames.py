@@ -8,6 +8,7 @@ import os
 import sys
 import threading
 from collections.abc import Iterator
+from types import TracebackType
 
 _looking = threading.RLock()
 _stopped = False  # by this module
@@ -36,6 +37,29 @@ def no_collection() -> Iterator[None]:
             if enabled:
                 gc.enable()
                 _stopped = False
+
+
+def leave_out(error: BaseException | None, module: str) -> None:
+    """Leave out frames of that module in the tracebacks of `error` and of what it came from."""
+
+    def is_of(traceback: TracebackType) -> bool:
+        return traceback.tb_frame.f_globals.get("__name__") == module
+
+    one = error
+    seen: list[BaseException] = []
+    while one is not None and one not in seen:
+        seen.append(one)
+        traceback = one.__traceback__
+        while traceback is not None and is_of(traceback):
+            traceback = traceback.tb_next
+        one.__traceback__ = traceback
+        while traceback is not None:
+            after = traceback.tb_next
+            if after is not None and is_of(after):
+                traceback.tb_next = after.tb_next
+            else:
+                traceback = after
+        one = one.__cause__ or one.__context__
 
 
 def _forked() -> None:

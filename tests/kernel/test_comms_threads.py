@@ -198,7 +198,10 @@ def test_a_callback_that_would_exit(kernel: Wire, comms: str) -> None:
     )
     other = new(kernel)
     running = kernel.begin("first.wait(30)")
+    kernel.wait(tell(kernel, other))
+    find = f"thread = next(t for t in threading.enumerate() if t.name == {COMMS!r})"
+    kernel.execute(find, subshell=comms)
     kernel.wait(tell(kernel, leaving.text().strip()))
     assert kernel.wait(tell(kernel, other))[0].text() == f"{COMMS}\n"
-    kernel.execute("first.set()", subshell=comms)
+    assert kernel.execute("first.set()\nthread.is_alive()", subshell=comms).result == "True"
     assert kernel.wait(running)[0].text("stderr") == ""

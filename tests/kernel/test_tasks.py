@@ -8,21 +8,32 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.kernel.test_g4_interrupt import assert_interrupted, by_request
+from tests.kernel.test_g4_interrupt import (
+    WAYS,
+    Stop,
+    assert_interrupted,
+    by_id,
+    by_request,
+    table,
+    ways,
+)
 from tests.wire import TIMEOUT, Answer, KernelProcess, Wire
 
 
 @pytest.fixture
 def it(kernel: Wire, child: str) -> str:
     """A child named ``it``."""
+    kernel.execute("import ipyext")
     return kernel.create("it")
 
 
 @pytest.fixture(autouse=True)
 def nothing_astray(kernel: Wire) -> Iterator[None]:
+    kernel.execute("import gc\nkept = None\ngc.collect() and None")
+    before = len(kernel.stray_output())  # of tasks that tests before this one have left
     yield
     kernel.pump()
-    assert kernel.stray_output() == []
+    assert [m["content"] for m in kernel.stray_output()[before:]] == []
     for msg_id in kernel.sent:
         assert "ChildShell" not in kernel.answers[msg_id].text("stderr")
 
@@ -52,7 +63,6 @@ WAITS = {
     "waiting for a job": "job.result()",
 }
 TASK = """
-import ipyext
 ended = []
 def wait():
     try:
@@ -97,6 +107,142 @@ def test_an_interrupt_while_a_task_of_the_cell_waits(
     kernel.inputs.clear()
 
 
+SPINS = """
+ended = []
+def spin():
+    try:
+        print('spins', flush=True)
+        for _ in iter(int, 1): pass
+    finally:
+        ended.append(1)
+async def task():
+    await asyncio.sleep(0)
+    spin()
+async def cell(awaited):
+    try:
+        await awaited
+    finally:
+        print('cell')
+"""
+SPINNING = {
+    **{name: code for name, code in AWAITED.items() if name != "callback"},
+    "wait_for": "await cell(asyncio.wait_for(task(), 600))",
+}
+BUSY = "busy with a task"
+
+
+@ways(WAYS)
+@pytest.mark.parametrize("code", SPINNING.values(), ids=SPINNING)
+def test_an_interrupt_while_a_task_of_the_cell_spins(
+    kernel: Wire, it: str, process: KernelProcess, code: str, stop: Stop
+) -> None:
+    kernel.execute(SPINS)
+    running = kernel.begin(code, subshell=it)
+    queued = kernel.send_execute("1", subshell=it)
+    kernel.wait_for_text(running, "spins")
+    stop(kernel, process, it)
+    assert_interrupted(kernel, running)
+    assert kernel.answers[running].text() == "begun\nspins\ncell\n"
+    assert kernel.wait(queued)[0].status == "aborted"
+    assert kernel.execute("len(ended)", subshell=it).result == "1"
+
+
+@ways(WAYS)
+def test_an_interrupt_while_a_task_that_an_ended_cell_left_spins(
+    kernel: Wire, it: str, process: KernelProcess, stop: Stop
+) -> None:
+    kernel.execute(SPINS)
+    kernel.execute("kept = asyncio.create_task(task())", subshell=it)
+    state_becomes(kernel, BUSY)
+    assert re.search(rf"it +{BUSY} \d+\.\d s", table(kernel))
+    waiting = kernel.send_execute("print('waited')", subshell=it)
+    stop(kernel, process, it)
+    assert kernel.wait(waiting)[0].text() == "waited\n"
+    assert kernel.execute("kept.exception()", subshell=it).result == "KeyboardInterrupt()"
+
+
+def test_a_task_may_catch_an_interrupt_and_go_on(
+    kernel: Wire, it: str, process: KernelProcess
+) -> None:
+    kernel.execute(
+        "async def task():\n    try:\n        for _ in iter(int, 1): pass\n"
+        "    except KeyboardInterrupt:\n        await asyncio.sleep(0)\n    return 'went on'"
+    )
+    kernel.execute("kept = asyncio.create_task(task())", subshell=it)
+    state_becomes(kernel, BUSY)
+    by_id(kernel, process, it)
+    assert kernel.execute("await kept", subshell=it).result == "'went on'"
+
+
+def test_a_task_that_ignores_interrupts_is_reported(kernel: Wire, it: str) -> None:
+    kernel.execute(
+        "async def task():\n    while not done.is_set():\n"
+        "        try:\n            for _ in iter(int, 1): pass\n"
+        "        except KeyboardInterrupt: print('ignored', flush=True)"
+    )
+    started = kernel.execute("kept = asyncio.create_task(task())", subshell=it)
+    state_becomes(kernel, BUSY)
+    kernel.control("interrupt_request", {"subshell_id": it})
+    kernel.until(lambda: "ignored" in started.text(), what="the interrupt")
+    assert f"{BUSY}, ignored an interrupt 0 s ago" in table(kernel)
+    kernel.execute("done.set()")
+    kernel.control("interrupt_request", {"subshell_id": it})
+    assert kernel.execute("await kept", subshell=it).status == "ok"
+
+
+@pytest.mark.parametrize("start", ["create_task(task())", "get_running_loop().call_soon(wait)"])
+def test_an_interrupt_while_what_an_ended_cell_left_waits(
+    kernel: Wire, it: str, process: KernelProcess, start: str
+) -> None:
+    kernel.execute(TASK.format(WAITS["sleeping"]))
+    kernel.execute(f"kept = asyncio.{start}", subshell=it)
+    state_becomes(kernel, "sleeping")
+    later = kernel.send_execute("print('later')", subshell=it)
+    by_request(kernel, process, it)
+    assert kernel.wait(later)[0].text() == "later\n"
+
+
+def test_a_child_whose_task_spins_is_deleted(kernel: Wire, it: str) -> None:
+    kernel.execute(SPINS)
+    kernel.execute("kept = asyncio.create_task(task())", subshell=it)
+    state_becomes(kernel, BUSY)
+    kernel.execute("thread = next(t for t in threading.enumerate() if t.name == 'subshell-it')")
+    kernel.delete(it)
+    assert kernel.execute("thread.join(10); thread.is_alive()").result == "False"
+
+
+def test_tracebacks_of_tasks_have_peoples_frames_only(
+    kernel: Wire, it: str, process: KernelProcess
+) -> None:
+    kernel.execute(
+        "async def fail():\n    raise ValueError('of task')\n"
+        "async def task():\n    await asyncio.create_task(fail())"
+    )
+    awaited = kernel.execute("await asyncio.create_task(task())", subshell=it)
+    (error,) = awaited.of("error")
+    text = "".join(error["traceback"])
+    assert "of task" in text
+    assert "_step" not in text
+    started = kernel.execute("kept = asyncio.create_task(task())", subshell=it)
+    kernel.execute("del kept\ngc.collect() and None", subshell=it)
+    reported(process, kernel, started, "never retrieved")
+    reported(process, kernel, started, "ValueError: of task")
+    assert "_step" not in started.text("stderr") + process.log.read_text()
+
+
+def test_a_task_looks_like_asyncios(kernel: Wire, it: str) -> None:
+    kernel.execute("async def task(): await asyncio.get_running_loop().create_future()")
+    look = (
+        "kept = asyncio.create_task(task(), name='mine')\nawait asyncio.sleep(0)\n"
+        "inspect.iscoroutine(kept.get_coro()), [f.f_code.co_name for f in kept.get_stack()], "
+        "repr(kept).split(' at ')[0]"
+    )
+    kernel.execute("import inspect")
+    there, main = kernel.execute(look, subshell=it), kernel.execute(look)
+    assert there.result == main.result
+    assert "<Task pending name='mine' coro=<task() running" in str(main.result)
+
+
 def test_the_stop_button_while_a_task_of_the_cell_sleeps(
     kernel: Wire, it: str, process: KernelProcess
 ) -> None:
@@ -137,7 +283,7 @@ def test_a_cell_gets_what_its_task_raises(kernel: Wire, it: str, error: str, awa
 def test_a_task_that_nobody_awaits(
     kernel: Wire, it: str, process: KernelProcess, error: str
 ) -> None:
-    kernel.execute(RAISES.format(f"{error}('of task')") + "import gc")
+    kernel.execute(RAISES.format(f"{error}('of task')"))
     started = kernel.execute(
         "kept = asyncio.create_task(task())\nkept.add_done_callback(lambda _: done.set())",
         subshell=it,

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import cProfile
+import functools
 import sys
 import threading
 from collections import Counter
@@ -14,9 +16,11 @@ import pytest
 
 from ipyext.shells import interrupt
 from ipyext.shells.interrupt import Gate, Interruptible, Reach
+from ipyext.shells.tasks import Living, Task
 
 ROUNDS = 2000  # at least, and as many as it takes until so many of them were interrupted:
 HITS = 200
+TASK_HITS = 30
 
 
 @pytest.fixture
@@ -115,7 +119,7 @@ def test_no_second_interrupt_is_sent_while_one_is_on_its_way(
 ) -> None:
     sent: list[Any] = []
     taken_back: list[bool] = []
-    monkeypatch.setattr(interrupt, "_send", lambda thread, error: sent.append(error))
+    monkeypatch.setattr(interrupt, "_raise_in", lambda thread, error: sent.append(error))
     monkeypatch.setattr(interrupt, "_take_back", lambda: taken_back.append(True))
     gate = Gate()
     gate.open()
@@ -421,3 +425,72 @@ def test_an_interrupt_after_the_end_does_nothing() -> None:
         return 2
 
     assert run(drive()) == 2
+
+
+def test_a_gate_tells_code_of_a_task_from_a_cells() -> None:
+    gate = Gate()
+    gate.open(task=True)  # a cell has left the task, and has ended
+    assert gate.of_task
+    assert gate.in_loop
+    assert gate.interrupt() is Reach.NOTHING
+    gate.closing = True
+    assert gate.close() is False
+    with gate.work():
+        assert not gate.in_loop
+        assert gate.interrupt() is Reach.WAITING
+        gate.open(task=True)  # before the cell's code: that one is waited for
+        assert gate.close() is False
+        with pytest.raises(KeyboardInterrupt):
+            gate.open()
+        gate.close()  # the cell awaits
+        gate.open(task=True)
+        assert gate.interrupt() is Reach.SUSPENDED
+        gate.close()
+        assert gate.interrupt() is Reach.SUSPENDED
+    assert not gate.of_task
+
+
+async def rounds_of(steps: list[str], done: threading.Event) -> None:
+    async def step() -> None:
+        try:
+            for _ in range(5000):
+                pass
+            await asyncio.sleep(0)
+            for _ in range(5000):
+                pass
+        except KeyboardInterrupt:
+            steps.append("caught")
+        else:
+            steps.append("finished")
+
+    while steps.count("caught") < TASK_HITS:
+        await asyncio.gather(step(), step(), return_exceptions=True)  # it may come before `try`
+    done.set()
+
+
+@pytest.mark.usefixtures("quick_switches")
+def test_in_tasks_it_never_lands_outside_their_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "unraisablehook", lambda unraisable: None)
+    gate, steps, done = Gate(), list[str](), threading.Event()
+    loop = asyncio.new_event_loop()
+    loop.set_task_factory(functools.partial(Task, gate=gate))
+
+    def interrupt() -> None:
+        while not done.is_set():
+            gate.interrupt_task()
+
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    try:
+        living = Living(rounds_of(steps, done), loop=loop)  # a task that is none of a cell's
+        living.add_done_callback(lambda _: loop.stop())
+        while not living.done():
+            with contextlib.suppress(KeyboardInterrupt):  # asyncio raises it once more
+                loop.run_forever()
+        living.result()
+        assert done.is_set()
+    finally:
+        done.set()
+        thread.join(10)
+        loop.close()
+    assert not gate.is_open

@@ -14,7 +14,7 @@ from ipyext.shells.interrupts import Interrupts
 
 class Child:
     def __init__(self) -> None:
-        self.busy = False
+        self.at_work = False
         self.processes: list[Any] = []
         self.gate = SimpleNamespace(blocked=None)
         self.interrupted = 0
@@ -40,7 +40,7 @@ def test_a_child_that_began_after_the_stop_is_spared(sent: list[int]) -> None:
     interrupts = Interrupts(parent, gate, lambda: [child], lambda: None, lambda call: call())
     interrupts.stop_button()
     assert sent == [signal.SIGINT]
-    child.busy = True
+    child.at_work = True
     interrupts.on_sigint()
     assert child.interrupted == 0
     interrupts.on_sigint()  # from outside: the person sees what runs now

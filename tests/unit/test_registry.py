@@ -70,6 +70,7 @@ class Children:
             shell_id,
             name,
             work=work,
+            later=lambda seconds, call: None,
             new_interactive=lambda child: None,
             ended=lambda child: None,
             ephemeral=ephemeral,

@@ -97,7 +97,12 @@ def engine() -> Iterator[Any]:
 
     def new(shell_id: str, name: str | None, ephemeral: bool) -> ChildShell:
         return ChildShell(
-            shell_id, name, work=work, new_interactive=lambda _: None, ended=lambda _: None
+            shell_id,
+            name,
+            work=work,
+            later=lambda seconds, call: None,
+            new_interactive=lambda _: None,
+            ended=lambda _: None,
         )
 
     registry = Registry(new)
@@ -152,9 +157,10 @@ def test_native_code_is_claimed_only_after_an_interrupt(engine: Any) -> None:
     assert began.wait(TIMEOUT)
     try:
         assert stacks.collect(engine).of("worker").native is None
-        gate, child.gate = child.gate, SimpleNamespace(blocked=0.1, asked=None, is_open=True)
+        told = {"asked": None, "is_open": True, "of_task": False}
+        gate, child.gate = child.gate, SimpleNamespace(blocked=0.1, **told)
         assert stacks.collect(engine).of("worker").native is None
-        child.gate = SimpleNamespace(blocked=7.0, asked=None, is_open=True)
+        child.gate = SimpleNamespace(blocked=7.0, **told)
         seen = stacks.collect(engine).of("worker")
         assert seen.native == 7.0
         assert "an interrupt has been waiting for 7.0 s" in seen.as_text()

@@ -26,6 +26,7 @@ from IPython.core.magic import Magics
 from IPython.core.payload import PayloadManager
 from IPython.core.pylabtools import mpl_runner
 
+from ipyext_patches.frames import leave_out
 from ipyext_patches.ports import Context, Message
 from ipyext_patches.targets import afterwards
 from ipyext_patches.targets.history import ChildHistory, HistorySink
@@ -153,6 +154,7 @@ class ChildShellMixin:
             found = self._last_exc_info or found
         if found[0] is None:
             raise ValueError("No exception to find")
+        leave_out(found[1], "ipyext.shells.tasks")  # between a task and what awaits it
         self._last_exc_info = found
         return found
 

@@ -46,6 +46,19 @@ def state_becomes(kernel: Wire, state: str) -> None:
     )
 
 
+def leave_task(kernel: Wire, it: str, does: str = "task()") -> Answer:
+    """Have a cell leave a task that begins when the cell has ended; ``wait()``: a callback."""
+    answer = kernel.execute(
+        "loop = asyncio.get_running_loop()\nstart = loop.create_future()\n"
+        "async def later():\n    await start\n    return await task()\n"
+        "kept = asyncio.create_task(later())",
+        subshell=it,
+    )
+    begin = "wait" if does == "wait()" else "start.set_result, None"
+    kernel.execute(f"loop.call_soon_threadsafe({begin}) and None")
+    return answer
+
+
 def reported(process: KernelProcess, kernel: Wire, answer: Answer, text: str) -> None:
     """Wait until asyncio's log has `text`, under the cell or where logging goes to the terminal."""
     end = time.monotonic() + TIMEOUT
@@ -152,7 +165,7 @@ def test_an_interrupt_while_a_task_that_an_ended_cell_left_spins(
     kernel: Wire, it: str, process: KernelProcess, stop: Stop
 ) -> None:
     kernel.execute(SPINS)
-    kernel.execute("kept = asyncio.create_task(task())", subshell=it)
+    leave_task(kernel, it)
     state_becomes(kernel, BUSY)
     assert re.search(rf"it +{BUSY} \d+\.\d s", table(kernel))
     waiting = kernel.send_execute("print('waited')", subshell=it)
@@ -168,7 +181,7 @@ def test_a_task_may_catch_an_interrupt_and_go_on(
         "async def task():\n    try:\n        for _ in iter(int, 1): pass\n"
         "    except KeyboardInterrupt:\n        await asyncio.sleep(0)\n    return 'went on'"
     )
-    kernel.execute("kept = asyncio.create_task(task())", subshell=it)
+    leave_task(kernel, it)
     state_becomes(kernel, BUSY)
     by_id(kernel, process, it)
     assert kernel.execute("await kept", subshell=it).result == "'went on'"
@@ -180,7 +193,7 @@ def test_a_task_that_ignores_interrupts_is_reported(kernel: Wire, it: str) -> No
         "        try:\n            for _ in iter(int, 1): pass\n"
         "        except KeyboardInterrupt: print('ignored', flush=True)"
     )
-    started = kernel.execute("kept = asyncio.create_task(task())", subshell=it)
+    started = leave_task(kernel, it)
     state_becomes(kernel, BUSY)
     kernel.control("interrupt_request", {"subshell_id": it})
     kernel.until(lambda: "ignored" in started.text(), what="the interrupt")
@@ -190,12 +203,12 @@ def test_a_task_that_ignores_interrupts_is_reported(kernel: Wire, it: str) -> No
     assert kernel.execute("await kept", subshell=it).status == "ok"
 
 
-@pytest.mark.parametrize("start", ["create_task(task())", "get_running_loop().call_soon(wait)"])
+@pytest.mark.parametrize("callback", [False, True])
 def test_an_interrupt_while_what_an_ended_cell_left_waits(
-    kernel: Wire, it: str, process: KernelProcess, start: str
+    kernel: Wire, it: str, process: KernelProcess, callback: bool
 ) -> None:
     kernel.execute(TASK.format(WAITS["sleeping"]))
-    kernel.execute(f"kept = asyncio.{start}", subshell=it)
+    leave_task(kernel, it, "wait()" if callback else "task()")
     state_becomes(kernel, "sleeping")
     later = kernel.send_execute("print('later')", subshell=it)
     by_request(kernel, process, it)
@@ -204,7 +217,7 @@ def test_an_interrupt_while_what_an_ended_cell_left_waits(
 
 def test_a_child_whose_task_spins_is_deleted(kernel: Wire, it: str) -> None:
     kernel.execute(SPINS)
-    kernel.execute("kept = asyncio.create_task(task())", subshell=it)
+    leave_task(kernel, it)
     state_becomes(kernel, BUSY)
     kernel.execute("thread = next(t for t in threading.enumerate() if t.name == 'subshell-it')")
     kernel.delete(it)

@@ -183,11 +183,11 @@ class ChildShell(Shell):
             finally:
                 self.signal(processes, cell)
         running, reach = self._running, self.gate.interrupt()
-        if reach is Reach.SUSPENDED and running is not None:
-            running.interrupt()
         held_up = self.gate.of_task or bool(self.waits)
         if held_up or reach is not Reach.NOTHING:
             self._interrupt_task()
+        if reach is Reach.SUSPENDED and running is not None:
+            running.interrupt()
         if not held_up:
             self.signal(processes, cell)
         return held_up or reach is not Reach.NOTHING
@@ -217,9 +217,8 @@ class ChildShell(Shell):
             if goes_on.is_set():
                 return
             if not self.gate.in_loop:  # the cell has gone on first
-                if self._running is not None:
-                    self._running.withdraw()
-                self.interrupt()
+                if self._running is not None and self._running.withdraw():
+                    self.interrupt()
                 return
             if not self.end_pauses():
                 self.gate.interrupt_task()

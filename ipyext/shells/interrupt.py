@@ -453,9 +453,10 @@ class Interruptible:
         self._asked = True
         self._loop.call_soon_threadsafe(self.cancel_if_asked)
 
-    def withdraw(self) -> None:
-        """It was interrupted by other means. Any thread."""
-        self._asked = False
+    def withdraw(self) -> bool:
+        """Take back an `interrupt` not seen to yet; False if there is none. Any thread."""
+        asked, self._asked = self._asked, False
+        return asked
 
     def cancel_if_asked(self) -> None:
         """Do what `interrupt` has asked for and that was not done yet. The loop's thread."""

@@ -136,7 +136,7 @@ def test_cells_run_in_it(names: ChildNamespace, shared: dict[str, Any]) -> None:
     assert shared["_"] == "main's"
 
 
-@pytest.mark.parametrize("read", ["list", "copy", "items", "values", "equal"])
+@pytest.mark.parametrize("read", ["list", "copy", "items", "values", "equal", "update"])
 def test_it_may_change_under_a_reader(
     names: ChildNamespace, shared: dict[str, Any], read: str
 ) -> None:
@@ -147,6 +147,7 @@ def test_it_may_change_under_a_reader(
         "items": lambda: ("x", 1) in list(names.items()),
         "values": lambda: 1 in list(names.values()),
         "equal": lambda: (names == {}) is False,
+        "update": lambda: names.update(names) is names.update(names.shared),
     }
     stop = threading.Event()
 

@@ -60,6 +60,11 @@ class ChildNamespace(MutableMapping, dict):  # type: ignore[type-arg,metaclass,m
     def items(self) -> ItemsView[str, Any]:
         return self.copy().items()
 
+    def update(self, other: Any = (), /, **more: Any) -> None:
+        found = other.copy() if isinstance(other, ChildNamespace) else dict(other)
+        for name, value in {**found, **more}.items():
+            self[name] = value
+
     def values(self) -> ValuesView[Any]:
         return self.copy().values()
 
@@ -78,8 +83,7 @@ class ChildNamespace(MutableMapping, dict):  # type: ignore[type-arg,metaclass,m
         return other | self.copy()
 
     def __ior__(self, other: Any) -> Any:
-        for name, value in dict(other).items():
-            self[name] = value
+        self.update(other)
         return self
 
     def __reduce__(self) -> tuple[Any, ...]:

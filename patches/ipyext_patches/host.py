@@ -161,6 +161,7 @@ class Host:
             output,
             python,
             stops,
+            timing,
         )
 
         stock, main, ledger = self.kernel, self.main, self._ledger
@@ -186,6 +187,7 @@ class Host:
         for one in magics:
             yield from ipython.magics_changes(MAGICS, main, one)
         yield from ipython.parse_changes(ledger, main)
+        yield timing.change(main)
         yield from ipython.interrupt_changes(hooks, stock, main)
         yield from completer.changes(MAGICS, ledger, hooks, main, completers)
         yield from kernel.changes(ledger, hooks, stock, self.lane)

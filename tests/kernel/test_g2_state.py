@@ -302,3 +302,25 @@ def test_inspection_in_a_child_sees_shared_names(kernel: Wire, child: str) -> No
     content = {"code": "documented", "cursor_pos": 5, "detail_level": 0}
     answer = kernel.request("inspect_request", content, subshell=child)
     assert "Words of help." in answer.content["data"]["text/plain"]
+
+
+@pytest.mark.fault
+@pytest.mark.parametrize("timed", ["main", "child"])
+def test_timeit_puts_no_variable_back(kernel: Wire, child: str, timed: str) -> None:
+    """What another shell assigns meanwhile stays."""
+    code = "import threading\nbegan, go = threading.Event(), threading.Event()\nx = 'before'"
+    kernel.execute(code)
+    timing = "result = %timeit -q -o -n 1 -r 1 (began.set(), go.wait(30))"
+    times, assigns = (None, child) if timed == "main" else (child, None)
+    running = kernel.send_execute(timing, subshell=times)
+    kernel.execute("began.wait(30)\nx = 'assigned'\ngo.set()", subshell=assigns)
+    assert kernel.wait(running)[0].status == "ok"
+    assert kernel.execute("x").result == "'assigned'"
+
+
+def test_timeit_sees_the_variables_of_a_function(kernel: Wire, where: str | None) -> None:
+    code = (
+        "seen = []\ndef f():\n    own = 'of f'\n"
+        "    get_ipython().run_line_magic('timeit', '-q -n 1 -r 1 seen.append(own)')\nf()\nseen"
+    )
+    assert kernel.execute(code, subshell=where).result == "['of f']"

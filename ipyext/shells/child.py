@@ -11,8 +11,8 @@ from typing import Any
 
 from ipyext.shells.interrupt import Gate, Interruptible, Reach
 from ipyext.shells.shell import Place, Shell
-from ipyext.shells.tasks import Living, Task, cancel_others, report
-from ipyext_patches import call_soon, report_callback
+from ipyext.shells.tasks import Task, cancel_others, report
+from ipyext_patches import Living, call_soon, report_callback
 
 # Seconds that a task may run on when its shell is interrupted.
 GRACE = 0.02

@@ -13,13 +13,6 @@ from ipyext.shells.interrupt import Gate, close_gate
 from ipyext_patches import leave_out
 
 
-class Living(asyncio.Task[Any]):
-    """A task that nobody can cancel. People cancel `asyncio.all_tasks()`, and mean their own."""
-
-    def cancel(self, *args: Any, **options: Any) -> bool:
-        return False
-
-
 class Task(asyncio.Task[Any]):
     """A task that can be interrupted while its code runs, and asked where it was started.
 

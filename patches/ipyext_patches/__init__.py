@@ -14,7 +14,7 @@ from ipyext_patches.errors import (
 )
 from ipyext_patches.frames import leave_out, no_collection
 from ipyext_patches.host import Host, find_host
-from ipyext_patches.loops import LoopCalls, call_soon, report_callback
+from ipyext_patches.loops import Living, LoopCalls, call_soon, report_callback
 from ipyext_patches.spec import Patch, PatchReport
 from ipyext_patches.versions import CHECKED, PYTHON, CheckedRange, Finding, findings, installed
 
@@ -24,6 +24,7 @@ __all__ = [
     "CheckedRange",
     "Finding",
     "Host",
+    "Living",
     "LoopCalls",
     "NotAKernelError",
     "Patch",

@@ -12,6 +12,16 @@ from typing import Any
 _RUN = asyncio.Handle._run.__code__
 
 
+class Living(asyncio.Task[Any]):
+    """A task of the kernel's own in a child's loop, which nobody can cancel.
+
+    People cancel `asyncio.all_tasks()`, and mean their own.
+    """
+
+    def cancel(self, *args: Any, **options: Any) -> bool:
+        return False
+
+
 def call_soon(loop: Any, function: Callable[..., Any], *args: Any) -> None:
     """Run `function` in the loop's thread soon, on nobody's behalf. Any thread.
 

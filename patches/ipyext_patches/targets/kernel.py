@@ -11,6 +11,7 @@ from ipykernel import kernelbase
 from ipykernel.kernelbase import Kernel
 
 from ipyext_patches.ledger import Change, Ledger, SetAttribute
+from ipyext_patches.loops import Living
 from ipyext_patches.ports import Hooks
 from ipyext_patches.spec import Patch, function
 from ipyext_patches.versions import Lane
@@ -241,18 +242,16 @@ def _execute(ledger: Ledger, hooks: Hooks, kernel: Any, lane: Lane) -> Change:
         context = hooks.current() if ledger.switch.on else None
         if not ledger.switch.on:
             return original(*args, **kwargs)
+        coroutine: Any
         if context is None:
             coroutine = hooks.execute_main(lambda: original(*args, **kwargs))
             return asyncio.ensure_future(coroutine) if lane == 5 else coroutine
-        coroutine = hooks.execute_child(context, {**dict(zip(names, args, strict=False)), **kwargs})
+        given = {**dict(zip(names, args, strict=False)), **kwargs}
+        coroutine = hooks.execute_child(context, given)
         if lane > 5:
             return coroutine
         # ipykernel 5 awaits with tornado's maybe_future, which takes futures only.
-        task: Any = asyncio.ensure_future(coroutine)
-        task.stays = (
-            True  # a cell that cancels all tasks of the child's loop does not mean this one
-        )
-        return task
+        return Living(coroutine, loop=asyncio.get_running_loop())
 
     do_execute.__wrapped__ = original  # type: ignore[attr-defined]  # keeps its signature visible
     return SetAttribute(EXECUTE, kernel, "do_execute", do_execute)

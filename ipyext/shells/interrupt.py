@@ -8,9 +8,7 @@ closing the gate takes back one that has not been delivered.
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import inspect
-import sys
 import threading
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterator
@@ -18,50 +16,7 @@ from contextlib import contextmanager
 from enum import Enum
 from typing import Any
 
-_set = ctypes.pythonapi.PyThreadState_SetAsyncExc
-
-
-class _TakenBack(BaseException):
-    """Replaces an exception that was not delivered."""
-
-
-_TAKEN_BACK = ctypes.py_object(_TakenBack)
-
-
-def _raise_in(thread_id: int, exception: type[BaseException]) -> None:
-    """Have `exception` raised in another thread. Any thread.
-
-    Up to Python 3.11 the whole interpreter has one flag "an exception waits", which stays up as
-    long as that thread is in native code, and meanwhile 3.11 never gets beyond the beginning of a
-    function that is traced (ceval.c DO_TRACING), in any thread. Raising one here takes the flag
-    down; it goes up again when the other thread goes on (ceval_gil.h take_gil).
-    """
-    other, this = ctypes.c_ulong(thread_id), ctypes.c_ulong(threading.get_ident())
-    sent = ctypes.py_object(exception)
-    if sys.version_info >= (3, 12):
-        _set(other, sent)
-        return
-    try:
-        _set(other, sent)
-        _set(this, _TAKEN_BACK)  # no call of a Python function before this
-        while True:
-            threading.get_ident()  # delivered after a call at the latest
-    except _TakenBack:
-        pass
-
-
-def _take_back() -> None:
-    """Take back what was sent to the calling thread and not delivered.
-
-    Not by sending None, which would leave the flag up for good, see `_raise_in`.
-    """
-    try:
-        _set(ctypes.c_ulong(threading.get_ident()), _TAKEN_BACK)
-        while True:
-            threading.get_ident()  # delivered after a call at the latest
-    except _TakenBack:
-        pass
-
+from ipyext.shells.raising import raise_in, take_back
 
 # Seconds. So the code that closes a gate meets two exceptions at most: see `_Steps`.
 SAME = 0.002
@@ -153,7 +108,7 @@ class Gate:
             KeyboardInterrupt.__init__(self, *args)
             if threading.get_ident() != gate._thread_id and gate._delivery is new:
                 # Up to Python 3.11 a thread that is just being started has its creator's id.
-                _raise_in(gate._thread_id, new)
+                raise_in(gate._thread_id, new)
                 return
             gate.arriving()
             gate._arrived = time.monotonic()
@@ -194,7 +149,7 @@ class Gate:
                 self._suspended = not self._holding
             late, self._late = self._late or self._delivery is not None, False
             if self._delivery is not None:
-                _take_back()
+                take_back()
                 self._delivery = None
             return late
 
@@ -255,7 +210,7 @@ class Gate:
             self._late = True
         elif self._delivery is None and time.monotonic() - self._arrived > SAME:
             self._delivery = self._new_delivery()
-            _raise_in(self._thread_id, self._delivery)
+            raise_in(self._thread_id, self._delivery)
 
     def dropped(self) -> int | None:
         """Python dropped a KeyboardInterrupt. The number of the work, if that was an interrupt."""

@@ -16,7 +16,8 @@ import pytest
 
 from ipyext.shells import interrupt
 from ipyext.shells.interrupt import Gate, Interruptible, Reach
-from ipyext.shells.tasks import Living, Task
+from ipyext.shells.tasks import Task
+from ipyext_patches import Living
 
 ROUNDS = 2000  # at least, and as many as it takes until so many of them were interrupted:
 HITS = 200
@@ -119,8 +120,8 @@ def test_no_second_interrupt_is_sent_while_one_is_on_its_way(
 ) -> None:
     sent: list[Any] = []
     taken_back: list[bool] = []
-    monkeypatch.setattr(interrupt, "_raise_in", lambda thread, error: sent.append(error))
-    monkeypatch.setattr(interrupt, "_take_back", lambda: taken_back.append(True))
+    monkeypatch.setattr(interrupt, "raise_in", lambda thread, error: sent.append(error))
+    monkeypatch.setattr(interrupt, "take_back", lambda: taken_back.append(True))
     gate = Gate()
     gate.open()
     assert gate.blocked is None
@@ -159,7 +160,7 @@ def test_a_profiled_call_after_one_was_taken_back() -> None:
     done = threading.Event()
 
     def call() -> None:
-        interrupt._take_back()
+        interrupt.take_back()
         cProfile.Profile().runcall(sum, [1, 2])
         done.set()
 

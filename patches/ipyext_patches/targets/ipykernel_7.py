@@ -55,27 +55,35 @@ class Ipykernel7Channels(Channels):
         # 7.0 to 7.2 send what main replies raw on the ROUTER, which strands requests.
         pipes = [self.manager._main_to_shell_channel.to_stream]
         self._outgoing = [BorrowedCallback(pipe, self._forward) for pipe in pipes]
-        on_main = threading.current_thread() is threading.main_thread()
-        self.shell_loop.ask(lambda: self._install(main_waits=on_main))
-        if on_main:
+        self.shell_loop.ask(self._install)
+        # Main reads its pipe, so this is for while it waits for us; of a load from elsewhere main
+        # begins what there is by itself.
+        if threading.current_thread() is threading.main_thread():
+            self.shell_loop.ask(self._hold_pipe)
             self._inner()._rebuild_io_state()
 
     def _inner(self) -> Any:
         """Main's end of the pipe to it."""
         return self.manager._shell_channel_to_main.to_stream
 
-    def _install(self, main_waits: bool) -> None:
+    def _install(self) -> None:
         for callback in (self._incoming, *self._outgoing):
             callback.install()
-        # Nothing is put into main's pipe from here on but wake-ups. Main reads it, so this is for
-        # while main waits for us; of a load from elsewhere main begins what there is by itself.
-        woken = False
-        while main_waits and self._inner().socket.EVENTS & zmq.POLLIN:
+
+    def _hold_pipe(self) -> None:
+        """What is in main's pipe came first. Nothing is put there any more but wake-ups.
+
+        The last was put there after `_install`, if at all: the stock callback is a coroutine.
+        """
+        woken, later = False, self._held or []
+        self._held = []
+        while self._inner().socket.EVENTS & zmq.POLLIN:
             frames = self._inner().socket.recv_multipart(zmq.NOBLOCK, copy=False)
             if len(frames) == 1:
                 woken = True
             else:
                 self.hold(frames)
+        self._held += later
         if woken:
             self._main_pipe().send(WAKE)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import sys
 import threading
 from typing import Any
 
@@ -55,10 +56,12 @@ THREADS = Patch(
 )
 CHILDREN = Patch(
     id="kernel.children-at-the-end",
-    target="ipykernel.kernelbase.Kernel._progressively_terminate_all_children (6.9 on)",
-    what="A kernel that shuts down waits a second for its child processes, and then kills them.",
+    target="ipykernel.kernelbase.Kernel._progressively_terminate_all_children, _process_children "
+    "(6.9 on)",
+    what="A kernel that shuts down waits a second for its child processes, and then kills them. "
+    "It leaves those to multiprocessing that this ends itself.",
     why="The stock method asks them for up to half a minute; a multiprocessing.Pool makes new ones "
-    "meanwhile.",
+    "meanwhile, and waits for good for the lock of a worker that was killed.",
     upstream="ipykernel/kernelbase.py",
 )
 SLEEP = Patch(
@@ -231,7 +234,32 @@ def _children(ledger: Ledger, kernel: Any) -> list[Change]:
         except asyncio.TimeoutError:
             kernel._signal_children(stock.SIGKILL)
 
-    return [SetAttribute(CHILDREN, kernel, name, terminate)]
+    find = kernel._process_children
+
+    def processes() -> list[Any]:
+        left = _left_to_multiprocessing()
+        return [process for process in find() if process.pid not in left]
+
+    return [
+        SetAttribute(CHILDREN, kernel, name, terminate),
+        SetAttribute(CHILDREN, kernel, "_process_children", processes),
+    ]
+
+
+def _left_to_multiprocessing() -> set[int | None]:
+    """The processes that multiprocessing ends as this one ends: workers of pools, for example.
+
+    A worker that is killed while it waits for work has a lock, for which the pool waits for good.
+    """
+    if "multiprocessing.process" not in sys.modules:
+        return set()
+    import multiprocessing
+
+    left = {child.pid for child in multiprocessing.active_children() if child.daemon}
+    tracker = sys.modules.get("multiprocessing.resource_tracker")
+    if tracker is not None:
+        left.add(tracker._resource_tracker._pid)
+    return left
 
 
 def _execute(ledger: Ledger, hooks: Hooks, kernel: Any, lane: Lane) -> Change:

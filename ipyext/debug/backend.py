@@ -88,7 +88,7 @@ class Backend:
                     break
                 self._debuggee.release()  # it may not have come so far yet that this helps
                 await asyncio.wait({connecting}, timeout=_SECONDS / _TRIES)
-            await _in_thread(self._debuggee.disconnect, "Debugger end")
+            await in_thread(self._debuggee.disconnect, "Debugger end")
         except Exception:
             log.exception("debugpy could not be taken off cleanly")
         if writer is not None:
@@ -105,7 +105,7 @@ class Backend:
             self._debuggee.load()
             self._debuggee.connect(port, token)
 
-        connecting = loop.create_task(_in_thread(connect, "Debugger start"))
+        connecting = loop.create_task(in_thread(connect, "Debugger start"))
         self._connecting = connecting
         accepting = loop.create_task(self._accept(listening, token))
         try:
@@ -196,7 +196,7 @@ def _reason(error: BaseException) -> str:
     return str(error) or type(error).__name__
 
 
-async def _in_thread(function: Callable[[], Any], name: str) -> Any:
+async def in_thread(function: Callable[[], Any], name: str) -> Any:
     """Run `function` in a thread of its own, which debuggers leave alone.
 
     Raises:
@@ -231,6 +231,3 @@ async def _in_thread(function: Callable[[], Any], name: str) -> Any:
     thread.is_pydev_daemon_thread = True  # type: ignore[attr-defined]
     thread.start()
     return await future
-
-
-in_thread = _in_thread

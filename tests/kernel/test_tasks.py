@@ -120,23 +120,7 @@ def test_an_interrupt_while_a_task_of_the_cell_waits(
     kernel.inputs.clear()
 
 
-SPINS = """
-ended = []
-def spin():
-    try:
-        print('spins', flush=True)
-        for _ in iter(int, 1): pass
-    finally:
-        ended.append(1)
-async def task():
-    await asyncio.sleep(0)
-    spin()
-async def cell(awaited):
-    try:
-        await awaited
-    finally:
-        print('cell')
-"""
+SPINS = TASK.format("print('spins', flush=True)\n        for _ in iter(int, 1): pass")
 SPINNING = {
     **{name: code for name, code in AWAITED.items() if name != "callback"},
     "wait_for": "await cell(asyncio.wait_for(task(), 600))",

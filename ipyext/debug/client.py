@@ -178,7 +178,7 @@ class Debugger:
             thread, body = threads.get(one["id"]), stopped.get(one["id"])
             shell = None if thread is None else self._engine.shell_of(thread)
             why = None if body is None else str(body.get("description") or body.get("reason"))
-            if why is None and thread is not None and debugpy.stopped_with_others(thread):
+            if why is None and thread is not None and debugpy.stops.stopped_with_others(thread):
                 why = WITH_OTHERS
             label = None if shell is None else shell.label
             found.append(Thread(one["id"], one["name"], label, why))

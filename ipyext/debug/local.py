@@ -165,7 +165,7 @@ class LocalAnswers:
             self._forward(party, request)
             raise _Handed
         self._router.pausing[number] = None if shell is None else shell.current
-        self._router.debugpy.pause(thread)
+        self._router.debugpy.stops.pause(thread)
         return {}
 
     def _what_runs(self, threads: dict[int, Any]) -> int | None:

@@ -309,7 +309,7 @@ class DebugRouter:
         if not self.debugpy.is_untrue(message):
             self._do(self.core.backend_message, message)
         if message.get("type") == "response" and message.get("command") == "setBreakpoints":
-            self.debugpy.breakpoints_set()
+            self.debugpy.stops.breakpoints_set()
         if message.get("type") == "response" and message.get("command") in _GOES_ON:
             self.debugpy.nudge()  # debugpy itself looks five times a second
 
@@ -401,7 +401,7 @@ class DebugRouter:
         if asked is None or shell is None:
             return
         if asked is shell.current:
-            self.debugpy.pause(thread)  # as this cell began: it has nothing to stop in until now
+            self.debugpy.stops.pause(thread)  # as this cell began: it had nothing to stop in
         else:  # a cell before, which ended first
             self.pausing.pop(number, None)
 
@@ -468,7 +468,7 @@ class DebugRouter:
         It takes no lock: this may be a signal handler.
         """
         if self.core.on:
-            self.debugpy.exception_comes()
+            self.debugpy.stops.exception_comes()
 
     def _again_soon(self, again: Callable[[], None]) -> None:
         if self._thread is not None:
@@ -480,7 +480,7 @@ class DebugRouter:
 
     def _resume(self, thread: threading.Thread) -> None:
         if self.core.on:
-            self.debugpy.resume(thread)
+            self.debugpy.stops.resume(thread)
 
     def _shell_of(self, thread: threading.Thread) -> Shell | None:
         return self._engine.shell_of(thread)

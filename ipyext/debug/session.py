@@ -85,7 +85,7 @@ class Session:
         if self.router.here:
             raise DebuggerError("The debugger cannot wait for itself: call it from another thread.")
         done = wait_for(future, DebuggerPause(), self._engine.current_shell().pause, seconds)
-        self.router.debugpy.looks_on()
+        self.router.debugpy.stops.looks_on()
         if future.cancelled():
             raise DebuggerError(_UNLOADED)
         return done

@@ -50,7 +50,7 @@ def test_pause_of_what_is_about_to_go_on(
     console = kernel.create("console")
     hold = (
         "import threading\n"
-        "from ipyext_patches.targets import debugger as target\n"
+        "from ipyext_patches.targets import stopping as target\n"
         "held, let, fail_queued = threading.Event(), threading.Event(), target.fail_queued\n"
         "def hold(*given):\n"
         "    target.fail_queued = fail_queued\n"

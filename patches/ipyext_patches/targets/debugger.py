@@ -17,74 +17,36 @@ from types import FrameType
 from typing import Any
 
 from ipyext_patches.errors import DebuggerInUseError
-from ipyext_patches.frames import no_collection
-from ipyext_patches.ledger import Change, Ledger, SetAttribute, Wrap
+from ipyext_patches.ledger import Change, Ledger, SetAttribute
 from ipyext_patches.ports import Hooks
-from ipyext_patches.spec import Patch, function
-from ipyext_patches.targets import instructions, pauses, tracing
-from ipyext_patches.targets.awaits import into_tasks, only_fails, tell_returns
+from ipyext_patches.spec import Patch
+from ipyext_patches.targets.awaits import tell_returns
 from ipyext_patches.targets.explorer import Explorer
 from ipyext_patches.targets.forks import take_off, when_forked
 from ipyext_patches.targets.kernel_threads import has_ended, marked
-from ipyext_patches.targets.one_line import (
-    begin_line,
-    breakpoint_at,
-    loops_on_one_line,
-    steps_through,
-)
 from ipyext_patches.targets.pydevd_state import (
     connections,
     end_threads,
     forget_code,
-    forget_step,
     forget_steps,
     global_debugger,
-    is_step,
     kill_threads,
-    thread_name,
 )
-from ipyext_patches.targets.together import Together
+from ipyext_patches.targets.stopping import Stopping
 from ipyext_patches.targets.tracing import (
     MONITORED,
     NoThreads,
     clear_monitoring,
     keep_tracers,
-    stay_traced,
     unmonitored,
     untrace,
     unwarned,
 )
-from ipyext_patches.targets.unanswered import answer_failures, fail_queued
+from ipyext_patches.targets.unanswered import answer_failures
 from ipyext_patches.targets.visible import (
-    in_a_cell,
     in_interactive_window,
-    used_by_the_kernel,
 )
 
-SUSPEND = Patch(
-    id="debugger.suspend",
-    target="pydevd.PyDB.do_wait_suspend",
-    what="An interrupt of a shell that the debugger has stopped goes to the shell's own code.",
-    why="Raised in the debugger's own code it is lost (Python 3.12 and later), or lands anywhere.",
-    upstream="pydevd.py PyDB.do_wait_suspend",
-    shape=function("thread", "frame", "event", "arg"),
-)
-
-DECIDE = Patch(
-    id="debugger.decide",
-    target="pydevd.PyDB.set_suspend",
-    what="A thread that is interrupted on its way to a stop does not stop any more.",
-    why="It would do so in whatever code comes next.",
-    upstream="pydevd.py PyDB.set_suspend",
-    shape=function("thread", "stop_reason"),
-)
-SAY = Patch(
-    id="debugger.say",
-    target="_pydevd_bundle.pydevd_comm.WriterThread.add_command, pydevd.PyDB.notify_thread_created",
-    what="What the debugger has to say is not interrupted by an interrupt of the code it looks at.",
-    why="Messages and new threads are lost, and the locks that this takes may stay taken.",
-    upstream="pydevd_comm.py WriterThread; pydevd.py PyDB.notify_thread_created",
-)
 ENUMERATE = Patch(
     id="debugger.enumerate",
     target="_pydevd_bundle.pydevd_daemon_thread.PYDEVD_APPLY_PATCHING_TO_HIDE_PYDEVD_THREADS",
@@ -101,8 +63,6 @@ HELPER = Patch(
     upstream="pydevd_tracing.py set_trace_to_threads",
 )
 
-# The files whose functions Python or debugpy call in place of debugpy's own.
-_CALLED = frozenset({__file__, instructions.__file__, pauses.__file__, tracing.__file__})
 _HIDING = "PYDEVD_APPLY_PATCHING_TO_HIDE_PYDEVD_THREADS"
 _QUIET = "PYDEVD_DISABLE_FILE_VALIDATION"
 
@@ -115,6 +75,7 @@ class Debugpy:
         stock: the kernel, for what its own debugger keeps.
 
     Attributes:
+        stops: which threads stop.
         forked: this is a process that was forked from the kernel while it was debugged.
         is_installed: whether debugpy could be imported when the kernel was extended. Not looked up
             later, for that takes a lock which slow imports hold.
@@ -126,9 +87,7 @@ class Debugpy:
         self._ledger = Ledger()
         self._py_db: Any = None
         self._trace_hook: Any = None
-        self._pauses = pauses.Pauses(lambda: self._py_db)
-        self._together = Together(lambda: self._py_db)
-        self._one_line = loops_on_one_line(self._next_round)
+        self.stops = Stopping(hooks, lambda: self._py_db, self.threads)
         self._mine = False
         self._children = True
         self.forked = False
@@ -173,17 +132,12 @@ class Debugpy:
             raise DebuggerInUseError
         self._mine = True
         import pydevd_tracing
-        from _pydevd_bundle.pydevd_comm import WriterThread
 
         switch = self._ledger.switch
         changes: list[Change] = [
             marked(self._stock),
-            Wrap(SUSPEND, pydevd.PyDB, "do_wait_suspend", self._suspend, switch),
-            Wrap(DECIDE, pydevd.PyDB, "set_suspend", self._decide, switch),
-            Wrap(SAY, WriterThread, "add_command", self._whole, switch),
-            Wrap(SAY, pydevd.PyDB, "notify_thread_created", self._whole, switch),
+            *self.stops.changes(switch),
             *answer_failures(self._ledger, self._hooks),
-            *self._together.changes(switch),
         ]
         marking = sys.modules["_pydevd_bundle.pydevd_daemon_thread"]
         if hasattr(marking, _HIDING):
@@ -234,10 +188,7 @@ class Debugpy:
             return
         import pydevd
 
-        self._pauses.end()
-        self._together.end()
-        if self._one_line is not None:
-            self._one_line.end()
+        self.stops.end()
         threads = list(threading.enumerate())
         debugger = global_debugger()  # kept: its threads know it by a weak reference only
         read = connections(threads)
@@ -309,81 +260,6 @@ class Debugpy:
         if stock is not None:
             stock.debugpy_initialized = False
 
-    def _suspend(self, wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
-        thread, frame, event = args[:3]
-
-        def stop() -> bool:
-            with self._hooks.uninterrupted():
-                # The kernel's own work, before a cell or after it, or what a breakpoint in the
-                # library is hit by: stopped there, the kernel says nothing any more.
-                if self._together.with_others(thread) and not in_a_cell(frame):
-                    return False  # it stops when it comes to people's code
-                steps = event == "exception" or is_step(thread)
-                if is_step(thread) and only_fails(instance, frame):
-                    return False
-                if used_by_the_kernel(frame) or (steps and not in_a_cell(frame)):
-                    self._together.forget(thread)
-                    self.resume(thread)
-                    return False
-                with self._hooks.debugger.suspended(threading.current_thread()):
-                    wrapped(*args, **kwargs)
-                    fail_queued(instance, thread_name(thread))
-                    into_tasks(instance)
-                    self._see_rounds(frame, steps_through(instance, frame))
-                    return True
-
-        try:
-            self._pauses.stop(thread, frame, stop)
-        except BaseException:
-            self._prevented(thread)
-            raise
-
-    @no_collection()
-    def breakpoints_set(self) -> None:
-        """Breakpoints have changed: see them also in code that runs."""
-        running = sys._current_frames()
-        for _, thread in self.threads():
-            frame = running.get(thread.ident or 0)
-            while frame is not None:
-                self._see_rounds(frame)
-                frame = frame.f_back
-
-    def _see_rounds(self, frame: FrameType, wanted: bool = False) -> None:
-        debugger, loops = self._py_db, self._one_line
-        if debugger is None or loops is None:
-            return
-        if wanted or breakpoint_at(debugger, frame):
-            loops.watch(frame)
-
-    def _next_round(self, frame: FrameType) -> bool:
-        debugger = self._py_db
-        return debugger is not None and begin_line(debugger, frame)
-
-    def _decide(self, wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
-        try:
-            with self._hooks.uninterrupted():  # it holds locks meanwhile
-                if not kwargs.get("is_pause"):  # it may be in native code, and never stop
-                    self._together.stops(instance, args[0])
-                return wrapped(*args, **kwargs)
-        except BaseException:
-            self._prevented(args[0])
-            raise
-
-    def _whole(self, wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
-        try:
-            with self._hooks.uninterrupted():
-                return wrapped(*args, **kwargs)
-        except BaseException:
-            self.exception_comes()
-            raise
-
-    def _prevented(self, thread: threading.Thread) -> None:
-        """An interrupt prevents a stop: it does not come later, and the thread stays traced."""
-        with self._hooks.uninterrupted():
-            self._together.forget(thread)
-            self.resume(thread)
-        self.exception_comes()
-
     # -- threads -------------------------------------------------------------------------------
 
     def threads(self) -> list[tuple[int, threading.Thread]]:
@@ -401,30 +277,6 @@ class Debugpy:
 
         return int(BaseSchema._translate_id_to_dap(get_thread_id(thread)))
 
-    def resume(self, thread: threading.Thread) -> None:
-        """Let a stopped thread go on, at once; no other that has stopped by itself does."""
-        from _pydevd_bundle.pydevd_constants import get_thread_id
-        from _pydevd_bundle.pydevd_thread_lifecycle import resume_threads
-
-        name = get_thread_id(thread)
-        resume_threads(name)
-        debugger = self._py_db
-        if debugger is not None:
-            debugger._thread_events[name].set()
-        self._together.release()
-
-    def stopped_with_others(self, thread: threading.Thread) -> bool:
-        """Whether a thread has stopped just because another one has."""
-        return self._together.stopped_with_others(thread)
-
-    def looks_on(self) -> None:
-        """The calling thread asks the debugger: it does not stop because another one does."""
-        self._together.leave(threading.current_thread())
-
-    def pause(self, thread: threading.Thread) -> None:
-        """Have a thread stop in the code that people see, in any loop, as soon as it is there."""
-        self._pauses.pause(thread)
-
     def nudge(self) -> None:
         """Have stopped threads look at once whether they may go on."""
         debugger = self._py_db
@@ -432,23 +284,8 @@ class Debugpy:
             for event in list(debugger._thread_events.values()):
                 event.set()
 
-    def exception_comes(self) -> None:
-        """An interrupt is raised in the calling thread, wherever that is. It takes no lock.
-
-        A step or a pause of it is over: what ends at an `await` would stop there once more. Should
-        the exception leave debugpy's code, which ends the tracing up to Python 3.11, that goes on.
-        """
-        debugger = self._py_db
-        if debugger is None:
-            return
-        thread = threading.current_thread()
-        self._pauses.interrupted(thread)
-        forget_step(thread)
-        if not MONITORED:
-            stay_traced(debugger, lambda: self._py_db is debugger, _CALLED)
-
     def is_untrue(self, message: dict[str, Any]) -> bool:
-        """Whether debugpy says that a thread is traced no more, which `exception_comes` prevents.
+        """Whether it says that a thread is traced no more, which `exception_comes` prevents.
 
         An interrupt came while it was at work in that thread.
         """
@@ -460,13 +297,7 @@ class Debugpy:
         debugger = self._py_db
         if debugger is None:
             return
-        from _pydevd_bundle.pydevd_thread_lifecycle import resume_threads
-
-        # A step that went past the end of the cell before is over, and so is a pause.
-        self._pauses.forget(threading.current_thread())
-        with self._hooks.uninterrupted():
-            resume_threads(thread_name(threading.current_thread()))
-        self._together.forget(threading.current_thread())
+        self.stops.over(threading.current_thread())
         forget_code(debugger)
         if not MONITORED and sys.gettrace() is None:
             debugger.enable_tracing()
@@ -510,7 +341,7 @@ class Debugpy:
         if debugger is None:
             return
         with self._hooks.uninterrupted():
-            self.resume(threading.current_thread())  # a step in the cell is over
+            self.stops.resume(threading.current_thread())  # a step in the cell is over
         if not debugger.break_on_uncaught_exceptions:
             return
         from _pydevd_bundle.pydevd_breakpoints import stop_on_unhandled_exception

@@ -76,7 +76,9 @@ class Dispatcher:
                     if stream is not None:
                         stream.flush()
             finally:
-                shell.done()  # first: who hears of the idle may ask for the state at once
+                # First: who hears of the idle may ask for the state at once, or stop a child.
+                shell.done()
+                self.main_gate.done()
                 request.finish()
 
     async def _on_main(self, request: Request) -> None:

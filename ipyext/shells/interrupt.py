@@ -305,7 +305,11 @@ class MainGate:
         try:
             yield
         finally:
-            self.working = self._pending = self._is_open = False
+            self.done()
+
+    def done(self) -> None:
+        """Nothing is left of the request but to say so: an interrupt is not meant for main."""
+        self.working = self._pending = self._is_open = False
 
     @contextmanager
     def suspended(self, task: asyncio.Future[Any]) -> Iterator[None]:

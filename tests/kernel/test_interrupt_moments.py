@@ -73,6 +73,27 @@ def test_an_interrupt_as_a_cell_ends_never_hits_the_next(kernel: Wire, it: str, 
     assert 0 < hits < ROUNDS, "all of them came too early, or too late"
 
 
+AS_IT_BECOMES_IDLE = """
+import os, signal, threading
+from ipyext.shells.request import Request
+finish = Request.finish
+def interrupted(self):
+    if threading.current_thread() is threading.main_thread():
+        Request.finish = finish
+        os.kill(os.getpid(), signal.SIGINT)
+    finish(self)
+Request.finish = interrupted
+"""
+
+
+def test_a_signal_as_main_becomes_idle_is_for_children(kernel: Wire, it: str) -> None:
+    """Whoever sends it may have heard that main is idle."""
+    running = kernel.begin("while True: pass", subshell=it)
+    assert kernel.execute(AS_IT_BECOMES_IDLE).status == "ok"
+    (answer,) = kernel.wait(running)
+    assert answer.content["ename"] == "KeyboardInterrupt"
+
+
 def test_many_interrupts_between_short_cells_end_no_shell(
     kernel: Wire, it: str, process: KernelProcess
 ) -> None:

@@ -94,6 +94,34 @@ def test_the_others_go_on_when_nothing_is_left_to_look_at(
     assert stopped_in(all_stop) == []
 
 
+MAIN_FIRST = """
+import threading
+from ipyext_patches.targets.together import Together
+goes_on, stopped = threading.Event(), Together._stopped
+def main_first(self):
+    if threading.current_thread().name.startswith('subshell'):
+        Together._stopped = stopped
+        goes_on.clear()
+        goes_on.wait(20)
+    return stopped(self)
+"""
+
+
+def test_another_is_the_first_to_go_on(kernel: Wire, all_stop: JupyterDap, child: str) -> None:
+    """The event that tells it names the thread that had stopped."""
+    kernel.execute(MAIN_FIRST)
+    looping = kernel.begin(COUNTING + "; goes_on.set()")
+    running, thread = stop(kernel, all_stop, child)
+    wait_still(all_stop)
+    all_stop.do("evaluate", expression="setattr(Together, '_stopped', main_first)")
+    kernel.control("interrupt_request", {"subshell_id": child})
+    assert kernel.wait(running)[0].status == "error"
+    body = all_stop.wait_event("continued")["body"]
+    assert body == {"threadId": thread, "allThreadsContinued": True}
+    kernel.execute("go.set()", subshell=kernel.create())
+    assert kernel.wait(looping)[0].status == "ok"
+
+
 def test_one_in_native_code_does_not_stop_after_the_end(
     kernel: Wire, all_stop: JupyterDap, child: str
 ) -> None:

@@ -100,27 +100,31 @@ class Together:
         self._own[args[1]] = True
         return wrapped(*args, **kwargs)
 
-    def _going_on(self, wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
-        """The calling thread leaves its stop."""
+    def _going_on(self, wrapped: Any, instance: Any, args: Any, kwargs: Any) -> None:
+        """The calling thread leaves its stop. It counts until that is told, as all others do."""
         name, thread = args
-        mine = self._own.pop(thread, None) is not None
-        left = self._stopped()
-        if not left and (mine or not self._own):
-            return wrapped(*args, **kwargs)
-        with instance._lock:
-            instance._suspended_thread_id_to_thread.pop(name, None)
-            if not left or not mine:
-                return None  # the others say that all go on; or nobody was told that it stopped
-            debugger = self._debugger()
-            debugger.writer.add_command(_goes_on(name))
-            if not any(self._own.get(one) for one in left):
-                latest = left[-1]
-                now = instance._next_request_time()
-                instance._suspend_time_request = instance._last_suspend_notification_time = now
-                instance.send_suspend_notification(
-                    thread_name(latest), latest, getattr(latest, "stop_reason", None)
-                )
-        return None
+        mine, left = thread in self._own, self._stopped()
+        try:
+            if not left and (mine or not self._own):
+                wrapped(*args, **kwargs)
+                return
+            with instance._lock:
+                instance._suspended_thread_id_to_thread.pop(name, None)
+                if left and mine:
+                    self._tell_one(instance, name, left)
+                # Else the others say that all go on; or nobody was told that it stopped.
+        finally:
+            self._own.pop(thread, None)
+
+    def _tell_one(self, instance: Any, name: str, left: list[threading.Thread]) -> None:
+        self._debugger().writer.add_command(_goes_on(name))
+        if not any(self._own.get(one) for one in left):
+            latest = left[-1]
+            now = instance._next_request_time()
+            instance._suspend_time_request = instance._last_suspend_notification_time = now
+            instance.send_suspend_notification(
+                thread_name(latest), latest, getattr(latest, "stop_reason", None)
+            )
 
 
 def _is_told_to_stop(thread: threading.Thread) -> bool:

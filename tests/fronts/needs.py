@@ -15,7 +15,7 @@ NEEDS = {
     "ipympl": "",
     "ipyparallel": "",
     "ipywidgets": "",
-    "jupyter_console": ">=6.14",
+    "jupyter_console": "",
     "jupyter-resource-usage": ">=6.9",
     "matplotlib": "",
     "nbclient": "",
@@ -33,7 +33,6 @@ NEEDS = {
 TOOLS = {"pexpect", "pyte", "PySide6-Essentials"}  # of the tests
 WHY = {
     "jupyter-resource-usage": "asks no older kernel",
-    "jupyter_console": "its last release for ipykernel 5 does not run with newer clients",
     "spyder-kernels": "3.1 accepts no ipykernel 7, and older ones speak another protocol",
 }
 

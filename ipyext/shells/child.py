@@ -108,6 +108,7 @@ class ChildShell(Shell):
         finally:
             self._ended(self)
             asyncio.set_event_loop(None)
+            loop.set_task_factory(None)  # tornado may keep the closed loop, with what that holds
             loop.close()
 
     def _run(self, living: Living) -> None:

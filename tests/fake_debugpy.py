@@ -50,6 +50,7 @@ class Kernel:
     def __init__(self) -> None:
         self.options: Message = {"justMyCode": False}
         self.against: dict[int, frozenset[int]] = {}
+        self.unreached: dict[tuple[str, int], str] = {}
 
     def threads(self) -> list[Message]:
         return [{"id": 1, "name": "main"}, {"id": 2, "name": "subshell one"}]
@@ -62,6 +63,9 @@ class Kernel:
 
     def turned_down(self, thread: int) -> frozenset[int]:
         return self.against.pop(thread, frozenset())
+
+    def never_hit(self, path: str, line: int) -> str | None:
+        return self.unreached.get((path, line))
 
 
 class Debugpy:

@@ -50,7 +50,7 @@ class Multiplexer:
         self.machine = Machine(DEBUGGER, Debugger.OFF)
         self._outbox = Outbox()
         self._debugpy = Questions(self._outbox.add)
-        self._wishes = Wishes(self._outbox, self._debugpy, decide)
+        self._wishes = Wishes(self._outbox, self._debugpy, decide, environment)
         self._reports = Reports(self._outbox, self._wishes, environment)
         self._environment = environment
         self._keys = itertools.count(1)

@@ -6,6 +6,7 @@ import contextlib
 import linecache
 import os
 import re
+import sys
 from collections import Counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -45,7 +46,7 @@ class Names:
             return self._in_cell(cell["shell"], int(cell["number"]), int(cell["line"]))
         found = _FILE.match(text)
         if found is not None:
-            path = os.path.abspath(os.path.expanduser(found["file"]))
+            path = _found(found["file"])
             if not os.path.isfile(path):
                 raise DebuggerError(
                     f"There is no file {path}. Give its path, or a cell as In[3]:{found['line']}."
@@ -148,6 +149,13 @@ class Names:
         with contextlib.suppress(Exception):  # others change that cache meanwhile
             return linecache.getlines(path)
         return []
+
+
+def _found(file: str) -> str:
+    """The file of that name: here, or else where modules are imported from."""
+    here = os.path.abspath(os.path.expanduser(file))
+    importable = (os.path.join(os.path.abspath(folder), file) for folder in sys.path)
+    return next((path for path in (here, *importable) if os.path.isfile(path)), here)
 
 
 def _raw(manager: Any) -> list[str]:

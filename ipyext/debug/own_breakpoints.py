@@ -89,6 +89,9 @@ class OwnBreakpoints:
 
     def _shown(self, path: str | None, one: Kept) -> Breakpoint:
         wanted = one.wanted
+        message = str(one.state.get("message") or "")
+        if path is not None and one.state.get("verified") and one.line != one.place:
+            message = f"At {self._names.shown(path, one.line)}, the last code before that line."
         return Breakpoint(
             number=one.id,
             place=self._place(path, one),
@@ -96,7 +99,7 @@ class OwnBreakpoints:
             condition=wanted.get("condition"),
             hits=wanted.get("hitCondition"),
             log=wanted.get("logMessage"),
-            message=str(one.state.get("message") or ""),
+            message=message,
         )
 
 

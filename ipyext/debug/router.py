@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from ipyext.debug import reach
 from ipyext.debug.backend import Backend, in_thread
 from ipyext.debug.hits import places
 from ipyext.debug.local import LocalAnswers
@@ -387,6 +388,10 @@ class DebugRouter:
     def turned_down(self, thread: int) -> frozenset[int]:
         """See `parties.Environment`."""
         return self._local.turned_down(thread)
+
+    def never_hit(self, path: str, line: int) -> str | None:
+        """See `parties.Environment`."""
+        return reach.never(path, line)
 
     def compiling(self, code: str) -> None:
         """The debugger is on and a cell is about to be compiled. The thread of its shell."""

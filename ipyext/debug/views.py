@@ -80,9 +80,10 @@ class Breakpoint:
     Attributes:
         number: what `Debugger.clear` takes.
         place: as it was given, with the cell or the file in full.
-        verified: whether the debugger has found the place.
+        verified: whether the debugger has found the place, or code before it.
         condition, hits, log: as they were given.
-        message: what the debugger says about it; often empty.
+        message: what there is to say about it: why it is not verified, where it stands instead of
+            at its line; often empty.
     """
 
     number: int

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from ipyext.debug.breakpoints import Breakpoint, Breakpoints, Merged
 from ipyext.debug.outbox import Outbox
-from ipyext.debug.parties import Message, Party, Then
+from ipyext.debug.parties import Environment, Message, Party, Then
 from ipyext.debug.questions import Questions
 from ipyext.debug.states import StateError
 from ipyext.protocol import dap
@@ -23,11 +23,16 @@ class Wishes:
     """
 
     def __init__(
-        self, outbox: Outbox, debugpy: Questions, decide: Callable[[list[Breakpoint]], str]
+        self,
+        outbox: Outbox,
+        debugpy: Questions,
+        decide: Callable[[list[Breakpoint]], str],
+        environment: Environment,
     ) -> None:
         self.breakpoints = Breakpoints(decide)
         self._outbox = outbox
         self._debugpy = debugpy
+        self._environment = environment
 
     # -- requests ------------------------------------------------------------------------------
 
@@ -140,7 +145,11 @@ class Wishes:
         """Set what all clients want, and tell those whose breakpoints have moved by it."""
 
         def done(response: Message) -> None:
-            answers = (response.get("body") or {}).get("breakpoints") or []
+            said = (response.get("body") or {}).get("breakpoints") or []
+            answers = [
+                self._checked(merged.path, wanted, answer)
+                for wanted, answer in zip(merged.wanted, said, strict=False)
+            ]
             for one in self.breakpoints.answered(merged, answers):
                 if by is None or one.client != by.key:
                     self._event("changed", one)
@@ -149,9 +158,31 @@ class Wishes:
 
         self._debugpy.ask(command, arguments, done)
 
+    def _checked(self, path: str | None, wanted: Message, answer: Message) -> Message:
+        """What debugpy says about a breakpoint, put right if nothing can come by there."""
+        if not answer.get("verified"):
+            return answer
+        if path is None:
+            why = _never_called(str(wanted.get("name")))
+        elif any(path in party.maps for party in self._outbox.parties.values()):
+            why = None  # its lines are those of cells
+        else:
+            why = self._environment.never_hit(path, wanted["line"])
+        if why is None:
+            return answer
+        place = {"line": wanted["line"]} if "line" in answer else {}  # debugpy may have said 0
+        return {**answer, **place, "verified": False, "message": why}
+
     def _event(self, reason: str, one: Breakpoint) -> None:
         body = {"reason": reason, "breakpoint": one.shown}
         self._outbox.tell(dap.event("breakpoint", body), self._outbox.parties.get(one.client))
+
+
+def _never_called(name: str) -> str | None:
+    """Why a function breakpoint cannot be hit: debugpy compares the plain names of functions."""
+    if name.isidentifier() or name.startswith("<"):  # such as <lambda>
+        return None
+    return f"{name!r} is no name of a function. Give it without module, class and parentheses."
 
 
 def _path(request: Message) -> str:

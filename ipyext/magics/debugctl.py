@@ -158,11 +158,12 @@ class DebugctlMagics(Magics):
         found = self._debugger.set_breakpoint(
             arguments.place, arguments.condition, arguments.log, arguments.hits
         )
-        said = f"Breakpoint {found.number} at {found.place}."
+        said = [f"Breakpoint {found.number} at {found.place}."]
         if not found.verified:
-            why = found.message or "its code has not run yet, or the line holds none"
-            said += f" It is not active: {why}"
-        print(said)  # noqa: T201
+            said.append("It cannot be hit.")
+        if found.message:
+            said.append(found.message)
+        print(*said)  # noqa: T201
 
     def _breakpoints(self, arguments: Namespace) -> None:
         rows = [
@@ -172,7 +173,7 @@ class DebugctlMagics(Magics):
                 first_line(one.condition or ""),
                 one.hits or "",
                 first_line(one.log or ""),
-                "active" if one.verified else one.message or "not found yet",
+                one.message or ("active" if one.verified else "not found"),
             )
             for one in self._debugger.breakpoints()
         ]

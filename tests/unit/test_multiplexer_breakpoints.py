@@ -207,3 +207,35 @@ def test_taking_back_ones_own_is_no_event(world: World, lab: Client) -> None:
     lab.do("debugInfo")
     lab.set(FILE, 4)
     assert lab.events("breakpoint") == []
+
+
+def test_a_place_that_no_code_comes_by_is_not_verified(
+    world: World, lab: Client, code: Client
+) -> None:
+    """debugpy sets a breakpoint there and says that it is, maybe at line 0."""
+    world.kernel.unreached[FILE, 1] = "no code"
+    seq = lab.begin("setBreakpoints", source={"path": FILE}, breakpoints=[{"line": 1}, {"line": 3}])
+    said = [{"id": 7, "verified": True, "line": 0}, {"id": 8, "verified": True, "line": 3}]
+    world.debugpy.answer("setBreakpoints", breakpoints=said)
+    response = lab.response(seq)
+    assert response is not None
+    never, good = response["body"]["breakpoints"]
+    assert (never["verified"], never["line"], never["message"]) == (False, 1, "no code")
+    assert (good["verified"], good["line"]) == (True, 3)
+    assert "message" not in good
+    assert not code.set(FILE, 1)[0]["verified"]
+
+
+def test_a_file_whose_lines_are_those_of_cells_is_not_looked_at(world: World, lab: Client) -> None:
+    world.kernel.unreached[FILE, 1] = "no code"
+    maps = [{"line": 1, "endLine": 9, "runtimeLine": 1, "runtimeSource": {"path": "<cell>"}}]
+    lab.do("setPydevdSourceMap", source={"path": FILE}, pydevdSourceMaps=maps)
+    assert lab.set(FILE, 1)[0]["verified"]
+
+
+def test_names_that_no_function_has(world: World, lab: Client) -> None:
+    names = ["work", "<lambda>", "module.work", "work()", ""]
+    wanted = [{"name": name} for name in names]
+    found = lab.do("setFunctionBreakpoints", breakpoints=wanted)["breakpoints"]
+    assert [one["verified"] for one in found] == [True, True, False, False, False]
+    assert "'module.work' is no name of a function" in found[2]["message"]

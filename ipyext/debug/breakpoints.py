@@ -95,17 +95,26 @@ class Breakpoints:
 
     def set_source(self, client: Client, path: str, wanted: Iterable[Message]) -> list[Breakpoint]:
         """`wanted` is all that this client wants in this file."""
+        found = self._renewed(client, self._sources.get(path, {}).get(client, []), wanted)
+        self.put_source(client, path, found)
+        return found
+
+    def put_source(self, client: Client, path: str, found: list[Breakpoint]) -> None:
+        """The same of breakpoints that there are."""
         owners = self._sources.setdefault(path, {})
-        owners[client] = found = self._renewed(client, owners.get(client, []), wanted)
+        owners[client] = found
         if not found:
             del owners[client]
-        return found
 
     def set_functions(self, client: Client, wanted: Iterable[Message]) -> list[Breakpoint]:
         """`wanted` is all that this client wants of functions."""
         found = self._renewed(client, self._functions.get(client, []), wanted)
-        self._functions[client] = found
+        self.put_functions(client, found)
         return found
+
+    def put_functions(self, client: Client, found: list[Breakpoint]) -> None:
+        """The same of breakpoints that there are."""
+        self._functions[client] = found
 
     def set_exceptions(self, client: Client, wanted: Message) -> None:
         """`wanted`: arguments of a setExceptionBreakpoints request."""
@@ -181,6 +190,10 @@ class Breakpoints:
     def functions_of(self, client: Client) -> list[Breakpoint]:
         """A client's function breakpoints."""
         return list(self._functions.get(client, ()))
+
+    def exceptions_of(self, client: Client) -> Message:
+        """What a client has asked of exceptions."""
+        return self._exceptions.get(client, {})
 
     def in_source(self, path: str) -> Merged:
         """All clients' breakpoints in a file."""

@@ -458,7 +458,6 @@ class Multiplexer:
                 self.close(party)
             elif party.machine.can(Move.FAILED):
                 party.machine.advance(Move.FAILED)
-                self._wishes.forget(party, tell=False)
 
     def _stop(self) -> None:
         if not self.machine.can(Step.STOP):
@@ -474,6 +473,7 @@ class Multiplexer:
     def _drop(self, why: str) -> None:
         for party in self.parties.values():
             party.told_on = False
+            self._wishes.forget(party, tell=False)  # nobody is asked any more
         self._reports.clear()
         self.breakpoints.debugger_gone()
         self._debugpy.drop(why)

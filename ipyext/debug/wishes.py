@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from ipyext.debug.breakpoints import Breakpoint, Breakpoints, Merged
+from ipyext.debug.changes import Changes
 from ipyext.debug.outbox import Outbox
 from ipyext.debug.parties import Environment, Message, Party, Then
 from ipyext.debug.questions import Questions
@@ -33,6 +35,7 @@ class Wishes:
         self._outbox = outbox
         self._debugpy = debugpy
         self._environment = environment
+        self._changes = Changes()
 
     # -- requests ------------------------------------------------------------------------------
 
@@ -52,20 +55,38 @@ class Wishes:
             for gone in self.breakpoints.drop(path, party.shown, lines):
                 if gone.client != party.key:
                     self._event("removed", gone)
+        former = self.breakpoints.of(party.key).get(path, [])
         mine = self.breakpoints.set_source(party.key, path, wanted)
         party.shown.update(one.id for one in mine)
-        self._source(path, self._answer(party, request, mine), party)
+
+        def put_back(former: list[Breakpoint]) -> None:
+            self.breakpoints.put_source(party.key, path, former)
+            self._source(path)
+
+        self._source(path, self._answer(party, request, path, former, put_back, mine), party)
 
     def set_functions(self, party: Party, request: Message) -> None:
         """setFunctionBreakpoints."""
         wanted = request["arguments"].get("breakpoints") or []
+        former = self.breakpoints.functions_of(party.key)
         mine = self.breakpoints.set_functions(party.key, wanted)
-        self._functions(self._answer(party, request, mine), party)
+
+        def put_back(former: list[Breakpoint]) -> None:
+            self.breakpoints.put_functions(party.key, former)
+            self._functions()
+
+        self._functions(self._answer(party, request, None, former, put_back, mine), party)
 
     def set_exceptions(self, party: Party, request: Message) -> None:
         """setExceptionBreakpoints."""
+        former = self.breakpoints.exceptions_of(party.key)
         self.breakpoints.set_exceptions(party.key, request["arguments"])
-        self._exceptions(lambda response: self._outbox.reply(party, request, response))
+
+        def put_back(former: Message) -> None:
+            self.breakpoints.set_exceptions(party.key, former)
+            self._exceptions()
+
+        self._exceptions(self._answer(party, request, Exception, former, put_back))
 
     def set_map(self, party: Party, request: Message) -> None:
         """setPydevdSourceMap: lines of a file are those of cells. VS Code's Interactive Window.
@@ -75,17 +96,48 @@ class Wishes:
         """
         arguments = request["arguments"]
         path = _path(request)
-        (party.maps.add if arguments["pydevdSourceMaps"] else party.maps.discard)(path)
+        had = path in party.maps
+
+        def keep(has: bool) -> None:
+            (party.maps.add if has else party.maps.discard)(path)
 
         def then(response: Message) -> None:
+            if not response.get("success"):
+                keep(had)
             self._outbox.reply(party, request, response)
 
+        keep(bool(arguments["pydevdSourceMaps"]))
         self._debugpy.ask("setPydevdSourceMap", arguments, then)
 
-    def _answer(self, party: Party, request: Message, mine: list[Breakpoint]) -> Then:
+    def _answer(
+        self,
+        party: Party,
+        request: Message,
+        what: object,
+        former: Any,
+        put_back: Callable[[Any], None],
+        mine: list[Breakpoint] | None = None,
+    ) -> Then:
+        """What is done with debugpy's answer. If that is no, nothing of the request stays.
+
+        Args:
+            party, request: who has asked for it.
+            what, former: see `Change`.
+            put_back: has the client want what it wanted before.
+            mine: the breakpoints that it has now.
+        """
+        change = self._changes.begin(party.key, what, former)
+
         def then(response: Message) -> None:
-            body = {**(response.get("body") or {}), "breakpoints": [one.shown for one in mine]}
-            self._outbox.reply(party, request, {**response, "body": body})
+            if not response.get("success"):
+                if self._changes.refused(change):
+                    put_back(change.former)
+            else:
+                self._changes.made(change)
+                if mine is not None:
+                    points = {"breakpoints": [one.shown for one in mine]}
+                    response = {**response, "body": {**(response.get("body") or {}), **points}}
+            self._outbox.reply(party, request, response)
 
         return then
 
@@ -93,6 +145,7 @@ class Wishes:
 
     def forget(self, party: Party, tell: bool) -> None:
         """A client wants nothing any more; with `tell`, debugpy is told so."""
+        self._changes.forget(party.key)
         paths, functions, exceptions = self.breakpoints.forget(party.key)
         maps, party.maps = party.maps, set()
         if not tell:

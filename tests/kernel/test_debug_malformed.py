@@ -50,6 +50,8 @@ def test_malformed_requests(kernel: Wire, debugger: JupyterDap, other: JupyterDa
     response = other.ask("setBreakpoints", source={"path": "\0.py"}, breakpoints=[{"line": 1}])
     assert not response["success"]
     assert "null" in response["message"]
+    assert "breakpoints" not in response["body"]
+    assert other.do("debugInfo")["breakpoints"] == [{"source": path, "breakpoints": [{"line": 3}]}]
     assert debugger.events("terminated") == []
     assert debugger.do("debugInfo")["stoppedThreads"] == [thread]
     assert debugger.locals(frame)["r"] == "[5, 5, 5]"

@@ -239,3 +239,61 @@ def test_names_that_no_function_has(world: World, lab: Client) -> None:
     found = lab.do("setFunctionBreakpoints", breakpoints=wanted)["breakpoints"]
     assert [one["verified"] for one in found] == [True, True, False, False, False]
     assert "'module.work' is no name of a function" in found[2]["message"]
+
+
+def test_nothing_of_a_refused_request_stays(world: World, lab: Client, code: Client) -> None:
+    (first,) = code.set(FILE, 3)
+    code.do("setFunctionBreakpoints", breakpoints=[{"name": "f"}])
+    code.do("setExceptionBreakpoints", filters=["raised"])
+    for command, arguments in {
+        "setBreakpoints": {"source": {"path": FILE}, "breakpoints": [{"line": 5}]},
+        "setFunctionBreakpoints": {"breakpoints": [{"name": "g"}]},
+        "setExceptionBreakpoints": {"filters": ["uncaught"]},
+    }.items():
+        seq = code.begin(command, **arguments)
+        world.debugpy.answer(command, why="it cannot")
+        response = code.response(seq)
+        assert response is not None
+        assert (response["success"], response["message"]) == (False, "it cannot")
+        assert "breakpoints" not in response["body"]
+    world.debugpy.answer_all()
+    assert world.debugpy.sources[FILE] == [{"line": 3}]
+    assert world.debugpy.functions == [{"name": "f"}]
+    assert world.debugpy.exceptions == {"filters": ["raised"]}
+    assert world.core.breakpoints.of(code.party.key)[FILE][0].id == first["id"]
+    lab.begin("setBreakpoints", source={"path": "\0"}, breakpoints=[{"line": 1}])
+    world.debugpy.answer("setBreakpoints", why="it cannot")
+    assert lab.do("debugInfo")["breakpoints"] == []
+
+
+def test_several_that_are_refused(world: World, code: Client) -> None:
+    """In whatever order: the last that was not counts."""
+    for order, left in (([0, 1], 1), ([1, 0], 1), ([0], 3), ([1], 2)):
+        code.set(FILE, 1)
+        for line in (2, 3):
+            code.begin("setBreakpoints", source={"path": FILE}, breakpoints=[{"line": line}])
+        asked = list(world.debugpy.waiting)
+        for at in order:
+            world.debugpy.waiting.remove(asked[at])
+            answer = world.debugpy.response(asked[at], "it cannot")
+            world.do(world.core.backend_message, answer)
+        world.debugpy.answer_all()
+        assert world.debugpy.sources[FILE] == [{"line": left}], order
+
+
+def test_what_is_refused_after_its_client_has_left(world: World, lab: Client, code: Client) -> None:
+    code.set(FILE, 3)
+    code.begin("setBreakpoints", source={"path": FILE}, breakpoints=[{"line": 5}])
+    world.close(code)
+    world.debugpy.answer("setBreakpoints", why="it cannot")
+    world.debugpy.answer_all()
+    assert world.debugpy.sources[FILE] == []
+    assert world.core.breakpoints.paths() == []
+
+
+def test_a_source_map_that_is_refused(world: World, lab: Client) -> None:
+    world.kernel.unreached[FILE, 1] = "no code"
+    maps = [{"line": 1, "endLine": 9, "runtimeLine": 1, "runtimeSource": {"path": "\0"}}]
+    lab.begin("setPydevdSourceMap", source={"path": FILE}, pydevdSourceMaps=maps)
+    world.debugpy.answer("setPydevdSourceMap", why="it cannot")
+    assert not lab.set(FILE, 1)[0]["verified"]

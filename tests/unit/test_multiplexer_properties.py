@@ -7,6 +7,7 @@ with errors or never, and is lost at any time.
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterator
 from typing import Any
 
 import hypothesis.strategies as st
@@ -81,6 +82,7 @@ KEYS = words(
 )
 ARGUMENTS = st.dictionaries(KEYS, JSON, max_size=3) | JSON
 NUMBER = st.integers(0, 50)
+YES = {"success": True}
 
 
 class Router(RuleBasedStateMachine):
@@ -115,7 +117,8 @@ class Router(RuleBasedStateMachine):
             wanted = arguments.get("breakpoints")
             lines = arguments.get("lines") or []
             wanted = [{"line": line} for line in lines] if wanted is None else wanted
-            self.wants[client.party.key][arguments["source"]["path"]] = wanted
+            asked = self.wants[client.party.key].setdefault(arguments["source"]["path"], [])
+            asked.append((request, wanted))
         return request
 
     @initialize(kinds=st.lists(st.booleans(), max_size=4))
@@ -329,6 +332,13 @@ class Router(RuleBasedStateMachine):
             for body in seen:
                 assert set(body.get("hitBreakpointIds", [])) <= self.visible(client)
 
+    def wanted_by(self, client: Client) -> Iterator[tuple[str, list[Any]]]:
+        """By file, what a client has asked for last that was not refused."""
+        for path, asked in self.wants[client.party.key].items():
+            refused = [not client.responses.get(id(one), YES)["success"] for one, _ in asked]
+            left = [wanted for (_, wanted), no in zip(asked, refused, strict=True) if not no]
+            yield path, left[-1] if left else []
+
     def visible(self, client: Client) -> set[int]:
         """Ids of breakpoints that may be shown to a client."""
         breakpoints, parties = self.world.core.breakpoints, self.world.core.attached
@@ -414,7 +424,7 @@ class Router(RuleBasedStateMachine):
             elif not client.party.jupyter:  # notebooks take away each other's
                 found = core.breakpoints.of(key)
                 assert {path: [one.wanted for one in own] for path, own in found.items()} == {
-                    path: wanted for path, wanted in self.wants[key].items() if wanted
+                    path: wanted for path, wanted in self.wanted_by(client) if wanted
                 }
         if core.on:
             for path in {*self.debugpy.sources, *core.breakpoints.paths()}:

@@ -155,6 +155,8 @@ class Reports:
         owner = self._outbox.parties.get(one.client)
         if party is None:  # what all of Jupyter read: the ids of one are not those of others
             readers = [found for found in self._outbox.attached if found.jupyter]
+            if owner is None or owner.lingering:  # a new page may read it, too
+                return False
             return readers == [owner]
         return owner is party
 

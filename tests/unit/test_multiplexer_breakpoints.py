@@ -297,3 +297,11 @@ def test_a_source_map_that_is_refused(world: World, lab: Client) -> None:
     lab.begin("setPydevdSourceMap", source={"path": FILE}, pydevdSourceMaps=maps)
     world.debugpy.answer("setPydevdSourceMap", why="it cannot")
     assert not lab.set(FILE, 1)[0]["verified"]
+
+
+def test_a_new_page_is_not_told_the_ids_of_the_one_that_is_gone(world: World, lab: Client) -> None:
+    lab.set(FILE, 3)
+    world.close(lab, linger=True)
+    other = world.connect()
+    world.stop(9, world.debugpy.ids[FILE][0])
+    assert "hitBreakpointIds" not in other.events("stopped")[-1]

@@ -43,7 +43,10 @@ class DebugServer:
 
     def _said(self, connection: Connection, message: Message | ValueError) -> None:
         party = self._parties[connection]
-        if isinstance(message, ValueError):
+        if isinstance(message, dap.TooDeepError) and type(message.message.get("seq")) is int:
+            why = f"ipyext could not read this: {message}."
+            connection.send({"seq": next(party.seq), **dap.failure(message.message, why)})
+        elif isinstance(message, ValueError):
             # Whose number is not known cannot be answered.
             body = {
                 "category": "important",

@@ -17,10 +17,23 @@ MAX_LENGTH = 64 * 1024 * 1024
 _MAX_HEADER = 4096
 _HALF = re.compile("[\ud800-\udfff]")
 _END = b"\r\n\r\n"
+_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[][{}]|[^][{}"]+', re.DOTALL)
 
 
 class FramingError(ValueError):
     """The other side does not speak DAP: what follows cannot be understood either."""
+
+
+class TooDeepError(ValueError):
+    """A message is nested too deeply to be read.
+
+    Attributes:
+        message: it, with null for each list and object in it.
+    """
+
+    def __init__(self, message: Message) -> None:
+        super().__init__("the message is nested too deeply")
+        self.message = message
 
 
 class Frames:
@@ -73,13 +86,31 @@ def _content_length(header: bytes) -> int:
 
 
 def _parse(body: bytes) -> Message | ValueError:
+    deep = False
     try:
-        message = json.loads(body)
-    except (ValueError, RecursionError) as error:
+        try:
+            message = json.loads(body)
+        except RecursionError:  # so that at least its number is known
+            deep, message = True, json.loads(_flat(body.decode()))
+    except ValueError as error:
         return ValueError(f"the message is not JSON: {error}")
     if not isinstance(message, dict):
         return ValueError(f"the message is not an object but {type(message).__name__}")
-    return message
+    return TooDeepError(message) if deep else message
+
+
+def _flat(text: str) -> str:
+    """JSON with null for all that is nested in it."""
+    depth, kept = 0, []
+    for token in _TOKEN.findall(text):
+        depth -= token in ("]", "}")
+        if token in ("[", "{"):
+            depth += 1
+            if depth == 2:
+                kept.append("null")
+        if depth < 2 and not (depth == 1 and token in ("]", "}")):
+            kept.append(token)
+    return "".join(kept)
 
 
 def encode(message: Message) -> bytes:

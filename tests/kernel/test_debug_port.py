@@ -95,6 +95,23 @@ def test_rubbish(kernel: Wire, new_editor: Callable[[], TcpDap], rubbish: str) -
     assert late.do("threads")["threads"]
 
 
+@pytest.mark.parametrize("depth", [3000, 200_000])
+def test_a_request_that_is_nested_deeply(new_editor: Callable[[], TcpDap], depth: int) -> None:
+    """It is answered once, and so are those around it."""
+    editor, other = new_editor(), new_editor()
+    other.attach()
+    nested = b"[" * depth + b"]" * depth
+    body = b'{"arguments": {"x": %s}, "type": "request", "command": "evaluate", "seq": 77}' % nested
+    before = editor.begin("initialize", adapterID="x")
+    editor.send_bytes(b"Content-Length: %d\r\n\r\n%s" % (len(body), body))
+    after = editor.begin("debugInfo")
+    for seq, success in ((before, True), (77, False), (after, True)):
+        assert editor.end(seq)["success"] == success
+    answered = [message.get("request_seq") for message in editor.messages]
+    assert answered.count(77) == 1
+    assert other.do("threads")["threads"]
+
+
 def test_a_client_that_counts_from_0(kernel: Wire, lab: JupyterDap, editor: TcpDap) -> None:
     """Beside one that counts from 1."""
     lab.attach()

@@ -128,6 +128,24 @@ def test_the_next_frame_is_read_after_garbage(body: bytes) -> None:
     assert found[1:] == [{"a": 1}]
 
 
+def test_what_is_nested_too_deeply() -> None:
+    """What is not nested is known all the same."""
+    deep = b"[" * 200_000 + b'{"seq": 2}' + b"]" * 200_000
+    body = b'{"a": %s, "seq": 7, "command": "]{\\"", "arguments": {"seq": 1}}' % deep
+    last = dap.encode({"seq": 8})
+    found, after = dap.Frames().feed(b"Content-Length: %d\r\n\r\n%s%s" % (len(body), body, last))
+    assert isinstance(found, dap.TooDeepError)
+    assert found.message == {"a": None, "seq": 7, "command": ']{"', "arguments": None}
+    assert after == {"seq": 8}
+
+
+@pytest.mark.parametrize("body", [b"[" * 200_000, b'{"seq": 1, "a": ' + b"[" * 200_000])
+def test_what_is_nested_too_deeply_and_no_json(body: bytes) -> None:
+    (found,) = dap.Frames().feed(b"Content-Length: %d\r\n\r\n%s" % (len(body), body))
+    assert isinstance(found, ValueError)
+    assert not isinstance(found, dap.TooDeepError)
+
+
 def test_half_a_surrogate_pair_survives() -> None:
     message = {"output": "before \ud83d after ä"}
     data = dap.encode(message)

@@ -34,14 +34,13 @@ LOCAL = frozenset(
 FORWARDED = frozenset(
     {
         "completions",
-        "gotoTargets",
         "scopes",
         "setExpression",
         "setVariable",
         "stepInTargets",
     }
 )
-OF_STOPPED = frozenset({"exceptionInfo", "goto", "next", "stackTrace", "stepIn", "stepOut"})
+OF_STOPPED = frozenset({"exceptionInfo", "next", "stackTrace", "stepIn", "stepOut"})
 REFUSED = {
     "launch": "The kernel runs already: use an attach configuration.",
     "setDebuggerProperty": "Its settings are those of all clients, so none may set them.",

@@ -16,6 +16,7 @@ from ipyext.debug import jupyter as notebooks
 from ipyext.debug.breakpoints import Breakpoint, Breakpoints
 from ipyext.debug.capabilities import CAPABILITIES
 from ipyext.debug.commands import ANYTIME, FORWARDED, LOCAL, OF_STOPPED, REFUSED
+from ipyext.debug.jumps import Jumps
 from ipyext.debug.numbering import Numbering
 from ipyext.debug.outbox import Outbox
 from ipyext.debug.parties import (
@@ -52,6 +53,7 @@ class Multiplexer:
         self._debugpy = Questions(self._outbox.add)
         self._wishes = Wishes(self._outbox, self._debugpy, decide, environment)
         self._reports = Reports(self._outbox, self._wishes, environment)
+        self._jumps = Jumps(self._debugpy, self._reports, environment, self.forward, self.fail)
         self._environment = environment
         self._keys = itertools.count(1)
         self._stop_all_told = False
@@ -65,6 +67,8 @@ class Multiplexer:
             "debugInfo": self._debug_info,
             "disconnect": self._disconnect,
             "evaluate": self._evaluate,
+            "goto": self._jumps.goto,
+            "gotoTargets": self._jumps.targets,
             "initialize": self._initialize,
             "setBreakpoints": self._wishes.set_source,
             "setExceptionBreakpoints": self._wishes.set_exceptions,
@@ -475,6 +479,7 @@ class Multiplexer:
             party.told_on = False
             self._wishes.forget(party, tell=False)  # nobody is asked any more
         self._reports.clear()
+        self._jumps.clear()
         self.breakpoints.debugger_gone()
         self._debugpy.drop(why)
 

@@ -203,6 +203,9 @@ class Environment(Protocol):
     def turned_down(self, thread: int) -> frozenset[int]:
         """Ids of the breakpoints at the place of this thread's new stop that did not want it."""
 
+    def same_file(self, one: str, other: str) -> bool:
+        """Whether two paths are of one file."""
+
     def never_hit(self, path: str, line: int) -> str | None:
         """Why no code comes by that line of a file, for a person; None if some may."""
 

@@ -1,4 +1,4 @@
-"""Breakpoints that nothing can come by. debugpy sets them all the same, and says so."""
+"""Places in files, which debugpy takes as they come: breakpoints that nothing can come by."""
 
 from __future__ import annotations
 
@@ -35,6 +35,16 @@ def never(path: str, line: int) -> str | None:
     except (SyntaxError, ValueError, RecursionError):
         return None if python else f"{path} is no Python file."
     return None
+
+
+def same_file(one: str, other: str) -> bool:
+    """Whether two paths are of one file, or of one cell that is none. Any thread."""
+    if os.path.normcase(one) == os.path.normcase(other):
+        return True
+    try:
+        return os.path.samefile(one, other)
+    except (OSError, ValueError):  # one of them is not there
+        return False
 
 
 def _is_empty(line: str) -> bool:

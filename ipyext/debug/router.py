@@ -389,6 +389,10 @@ class DebugRouter:
         """See `parties.Environment`."""
         return self._local.turned_down(thread)
 
+    def same_file(self, one: str, other: str) -> bool:
+        """See `parties.Environment`."""
+        return reach.same_file(one, other)
+
     def never_hit(self, path: str, line: int) -> str | None:
         """See `parties.Environment`."""
         return reach.never(path, line)

@@ -87,6 +87,25 @@ def test_a_jump_that_cannot_be(kernel: Wire, debugger: JupyterDap, where: str | 
     assert kernel.wait(running)[0].result == "['a', 'b', 'c']"
 
 
+def test_a_jump_to_another_file(kernel: Wire, debugger: JupyterDap, where: str | None) -> None:
+    """debugpy would go to that line of the file where it is."""
+    path, running, thread = stop(kernel, debugger, where, 4, FUNCTION)
+    other = debugger.cell("x = 1\n\n\n\n\ny = 2\n")
+    (target,) = debugger.do("gotoTargets", source={"path": other}, line=6)["targets"]
+    response = debugger.ask("goto", threadId=thread, targetId=target["id"])
+    assert not response["success"]
+    assert "another file" in response["message"]
+    assert debugger.frames(thread)[0]["line"] == 4
+    # A path of the same file, another way.
+    folder, _, name = path.rpartition("/")
+    same = {"path": f"{folder}/../{folder.rpartition('/')[2]}/{name}"}
+    (target,) = debugger.do("gotoTargets", source=same, line=5)["targets"]
+    debugger.do("goto", threadId=thread, targetId=target["id"])
+    assert at(debugger, thread, 2)["line"] == 5
+    debugger.do("continue", threadId=thread)
+    assert kernel.wait(running)[0].result == "['a', 'c']"
+
+
 def test_step_into_one_of_several_calls(
     kernel: Wire, debugger: JupyterDap, where: str | None
 ) -> None:

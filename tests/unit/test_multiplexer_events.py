@@ -219,3 +219,28 @@ def test_one_goes_on_alone_where_all_stop(world: World, lab: Client) -> None:
     assert list(world.core.stopped) == [5]
     world.debugpy.event("continued", threadId=5, allThreadsContinued=True)
     assert list(world.core.stopped) == []
+
+
+def test_a_jump_to_another_file_is_refused(world: World, code: Client) -> None:
+    """debugpy is not even asked; and not if the thread has gone on meanwhile."""
+    world.stop(9)
+    code.begin("gotoTargets", source={"path": "/a.py"}, line=3)
+    world.debugpy.answer("gotoTargets", targets=[{"id": 1, "label": "3", "line": 3}])
+
+    def jump(path: str, goes_on: bool = False) -> str | None:
+        seq = code.begin("goto", threadId=9, targetId=1)
+        if goes_on:
+            world.debugpy.event("continued", threadId=9)
+        frame = {"id": 1, "name": "f", "line": 1, "column": 1, "source": {"path": path}}
+        world.debugpy.answer("stackTrace", stackFrames=[frame])
+        world.debugpy.answer_all()
+        response = code.response(seq)
+        assert response is not None
+        return response.get("message")
+
+    asked = len(world.debugpy.requests)
+    assert "another file" in str(jump("/b.py"))
+    assert [one["command"] for one in world.debugpy.requests[asked:]] == ["stackTrace"]
+    assert jump("/a.py") is None
+    assert jump("/a.py", goes_on=True) == "Thread 9 is not stopped."
+    assert code.refused("goto", threadId=9, targetId=1) == "Thread 9 is not stopped."

@@ -55,6 +55,18 @@ def test_what_is_large_is_not_read(tmp_path: Path) -> None:
     )
 
 
+def test_same_file(tmp_path: Path) -> None:
+    (tmp_path / "code.py").write_text("")
+    (tmp_path / "other.py").write_text("")
+    (tmp_path / "link.py").symlink_to("code.py")
+    code, other, link = (str(tmp_path / name) for name in ("code.py", "other.py", "link.py"))
+    assert reach.same_file(code, link)
+    assert not reach.same_file(code, other)
+    assert reach.same_file("<cell>", "<cell>")
+    assert not reach.same_file("<cell>", code)
+    assert not reach.same_file("\0", code)
+
+
 @pytest.mark.parametrize("name", ["<string>", "<ipython-input-1-abc>", "\0.py", ""])
 def test_what_is_no_file(name: str) -> None:
     assert reach.never(name, 1) is None

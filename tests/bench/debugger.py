@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -13,6 +12,10 @@ ROUNDS = 7
 REQUESTS = 40
 CELL = "x = 1\nx = 2\nx = 3"
 LOOP = "stop = False\nn = 0\nwhile not stop:\n    n += 1"
+OFF = """
+import sys
+if 'ipyext' in sys.modules:
+    while sys.modules['ipyext'].debugger().status().state != 'off': pass"""
 LOOP_SPEED = """
 def turns():
     t = time.perf_counter()
@@ -52,27 +55,28 @@ def measure(side: Timed, *, has_debugger: bool, busy_start: bool) -> None:
     if not has_debugger:
         return
     debugger.attach()  # the import of debugpy is not measured
-    _leave(debugger)
+    _leave(side, debugger)
     for _ in range(ROUNDS):
         side.time("debugger: start and attach, main idle", debugger.attach)
-        _leave(debugger)
+        _leave(side, debugger)
     if busy_start:
         for _ in range(ROUNDS):
             running = _loop(side.wire)
             side.time("debugger: start and attach, main loops", debugger.attach)
-            _leave(debugger)
             _end(side, running)
+            _leave(side, debugger)
     debugger.attach()
     _speed(side, "debugger attached")
     _pauses(side, debugger)
     _requests(side, debugger)
-    _leave(debugger)
+    _leave(side, debugger)
     _speed(side, "after it has left")
 
 
-def _leave(debugger: JupyterDap) -> None:
+def _leave(side: Timed, debugger: JupyterDap) -> None:
+    """Afterwards it is off; stock, it stays as far on as it does. Main must be idle."""
     debugger.do("disconnect")
-    time.sleep(1.5)  # it takes half a second until it is off
+    side.wire.execute(OFF)
 
 
 def _loop(wire: Wire) -> str:

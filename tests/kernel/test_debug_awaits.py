@@ -76,3 +76,76 @@ def test_step_over_an_await_that_raises(debugger: JupyterDap, where: str | None)
     result, found = walk(debugger, where, FAILS, 4, "next", 2)
     assert found == [("wait", 5), ("wait", 6)]
     assert result == "'late'"
+
+
+GENERATORS = """\
+import asyncio
+async def add(n):
+    await asyncio.sleep(0.001)
+    return n + 1
+async def numbers():
+    n = 1
+    await asyncio.sleep(0)
+    yield await add(n)
+    n = await add(5)
+    yield n
+    n = 0
+async def wait():
+    for _ in range(9):
+        await asyncio.sleep(0)
+async def use():
+    found = [n async for n in numbers()]
+    more = {await add(n) for n in range(3) if n}
+    last = [[abs(m) for m in range(n)] for n in found]
+    return found, more, last
+found, _ = await asyncio.gather(use(), wait())
+all = [n async for n in numbers()]
+one = [abs(n) for n in all]
+(found, all, one)
+"""
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        pytest.param(6, [("numbers", line) for line in (7, 8, 9, 10, 11)], id="generator"),
+        pytest.param(16, [("use", line) for line in (17, 18, 19)], id="comprehensions"),
+        pytest.param(21, [("<module>", line) for line in (22, 23)], id="comprehensions of cells"),
+    ],
+)
+def test_step_over(
+    debugger: JupyterDap, where: str | None, line: int, expected: list[tuple[str, int]]
+) -> None:
+    """An asynchronous generator that waits has not ended; a comprehension is one step."""
+    result, found = walk(debugger, where, GENERATORS, line, "next", len(expected))
+    assert found == expected
+    assert result == "(([2, 6], {2, 3}, [[0, 1], [0, 1, 2, 3, 4, 5]]), [2, 6], [2, 6])"
+
+
+GIVES_UP = """\
+import asyncio
+async def fail():
+    await asyncio.sleep(0)
+    raise ValueError
+async def numbers():
+    try:
+        yield await asyncio.sleep(0, 1)
+        await fail()
+    finally:
+        n = 0
+async def use():
+    try:
+        async for n in numbers():
+            pass
+    except ValueError:
+        return 'failed'
+await use()
+"""
+
+
+def test_step_over_an_await_that_raises_in_a_generator(
+    debugger: JupyterDap, where: str | None
+) -> None:
+    result, found = walk(debugger, where, GIVES_UP, 7, "next", 2)
+    assert found == [("numbers", 8), ("numbers", 10)]
+    assert result == "'failed'"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import opcode
 import sys
 import threading
+from inspect import CO_ASYNC_GENERATOR
 from types import FrameType
 from typing import Any
 
@@ -26,7 +27,12 @@ RETURNS = Patch(
 
 _YIELD = opcode.opmap["YIELD_VALUE"]
 _AWAIT = opcode.opmap.get("YIELD_FROM")  # Python 3.10, which goes back to the instruction before
+_RESUME, _AFTER_AWAIT = opcode.opmap.get("RESUME"), 3  # Python 3.11 on
+_AS_FUNCTIONS = sys.version_info < (3, 12)
 _THROW = opcode.opmap.get("CLEANUP_THROW")  # Python 3.12 on
+
+
+_kept = threading.local()
 
 
 class _Returns(int):
@@ -72,6 +78,64 @@ def only_fails(debugger: Any, frame: FrameType) -> bool:
     details = debugger.set_additional_thread_info(threading.current_thread())
     details.pydev_state = STATE_RUN
     return True
+
+
+def keep_step(debugger: Any) -> None:
+    """The calling thread goes on: remember a step over a line of an asynchronous generator.
+
+    Up to Python 3.11 pydevd takes those for functions, which have ended when they wait, and then
+    steps into whatever comes next.
+    """
+    from _pydevd_bundle import pydevd_comm_constants as constants
+
+    forget_kept_step()
+    details = debugger.set_additional_thread_info(threading.current_thread())
+    frame, command = details.pydev_step_stop, details.pydev_step_cmd
+    over = (constants.CMD_STEP_OVER, constants.CMD_STEP_OVER_MY_CODE)
+    if _AS_FUNCTIONS and command in over and frame.f_code.co_flags & CO_ASYNC_GENERATOR:
+        callers, back = [], frame.f_back
+        while back is not None:
+            callers.append(back)
+            back = back.f_back
+        _kept.step = frame, command, callers
+
+
+def forget_kept_step() -> None:
+    """The step of the calling thread is over, or there is none."""
+    _kept.step = None
+
+
+def steps_on(debugger: Any, frame: FrameType, event: str) -> bool:
+    """Whether such a step of the calling thread goes on, which is about to stop in `frame`."""
+    step = getattr(_kept, "step", None)
+    if step is None or (frame is step[0] and event == "line"):
+        return False
+    generator, command, callers = step
+    if not _calls(generator, frame):
+        if not _waits(generator):
+            return False
+        # While it awaits, so do its callers: they go on if that has raised an exception.
+        if event == "line" and frame in callers and not _yields(generator):
+            return False
+    from _pydevd_bundle.pydevd_constants import STATE_RUN
+
+    details = debugger.set_additional_thread_info(threading.current_thread())
+    details.pydev_step_cmd, details.pydev_step_stop = command, generator
+    details.pydev_state = STATE_RUN
+    return True
+
+
+def _calls(caller: FrameType, frame: FrameType | None) -> bool:
+    while frame is not None and frame is not caller:
+        frame = frame.f_back
+    return frame is not None
+
+
+def _yields(frame: FrameType) -> bool:
+    """Whether a generator that waits has handed out a value, not awaited."""
+    code, at = frame.f_code.co_code, frame.f_lasti
+    resumes = at + 3 < len(code) and code[at + 2] == _RESUME
+    return code[at] == _YIELD and not (resumes and code[at + 3] & 3 == _AFTER_AWAIT)
 
 
 def _traced() -> FrameType:

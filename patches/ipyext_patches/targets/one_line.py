@@ -7,6 +7,7 @@ Python 3.11 `while True: pass` is one instruction that jumps to itself.
 from __future__ import annotations
 
 import dis
+import functools
 import sys
 import threading
 from collections.abc import Callable
@@ -124,13 +125,34 @@ def begin_line(debugger: Any, frame: FrameType) -> bool:
         details.hit_breakpoint_ids = [found.breakpoint_id]
         everything = found.suspend_policy == "ALL"
         debugger.set_suspend(thread, CMD_SET_BREAK, suspend_other_threads=everything)
-    elif steps_through(debugger, frame):
+    elif steps_through(debugger, frame) and not _in_comprehension(frame):
         step, original = details.pydev_step_cmd, details.pydev_original_step_cmd
         debugger.set_suspend(thread, step, original_step_cmd=original)
     else:
         return bool(_breakpoints_beside(debugger, frame))
     debugger.do_wait_suspend(thread, frame, "line", None)
     return True
+
+
+def _in_comprehension(frame: FrameType) -> bool:
+    """Whether this jump is one of a comprehension, which a step takes as one call."""
+    at = frame.f_lasti
+    return any(start <= at <= end for start, end in _comprehensions(frame.f_code))
+
+
+@functools.lru_cache(64)
+def _comprehensions(code: CodeType) -> list[tuple[int, int]]:
+    """The loops of comprehensions that are part of this code, as they are from Python 3.12 on."""
+    ends: dict[int, int] = {}
+    begins = False
+    for one in dis.get_instructions(code):
+        if one.opname == "LOAD_FAST_AND_CLEAR":  # of the variable of each, and of nothing else
+            begins = True
+        elif begins and one.opname in ("FOR_ITER", "GET_ANEXT"):
+            begins, ends[one.offset] = False, one.offset
+        elif one.opname.startswith("JUMP_BACKWARD") and one.argval in ends:
+            ends[one.argval] = one.offset
+    return list(ends.items())
 
 
 def _wants(debugger: Any, details: Any, found: Any, frame: FrameType) -> bool:

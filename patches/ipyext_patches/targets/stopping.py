@@ -13,7 +13,13 @@ from ipyext_patches.ledger import Change, Switch, Wrap
 from ipyext_patches.ports import Hooks
 from ipyext_patches.spec import Patch, function
 from ipyext_patches.targets import instructions, pauses, tracing
-from ipyext_patches.targets.awaits import into_tasks, only_fails
+from ipyext_patches.targets.awaits import (
+    forget_kept_step,
+    into_tasks,
+    keep_step,
+    only_fails,
+    steps_on,
+)
 from ipyext_patches.targets.one_line import (
     begin_line,
     breakpoint_at,
@@ -112,7 +118,9 @@ class Stopping:
                 if self._together.with_others(thread) and not in_a_cell(frame):
                     return False  # it stops when it comes to people's code
                 steps = event == "exception" or is_step(thread)
-                if is_step(thread) and only_fails(instance, frame):
+                if is_step(thread) and (
+                    only_fails(instance, frame) or steps_on(instance, frame, event)
+                ):
                     return False
                 if used_by_the_kernel(frame) or (steps and not in_a_cell(frame)):
                     self._together.forget(thread)
@@ -122,6 +130,7 @@ class Stopping:
                     wrapped(*args, **kwargs)
                     fail_queued(instance, thread_name(thread))
                     into_tasks(instance)
+                    keep_step(instance)
                     self._see_rounds(frame, steps_through(instance, frame))
                     return True
 
@@ -217,6 +226,7 @@ class Stopping:
         from _pydevd_bundle.pydevd_thread_lifecycle import resume_threads
 
         self._pauses.forget(thread)
+        forget_kept_step()
         with self._hooks.uninterrupted():
             resume_threads(thread_name(thread))
         self._together.forget(thread)

@@ -52,3 +52,10 @@ def test_breakpoint_in_a_child(kernel: Wire, lab: JupyterDap, child: str) -> Non
     lab.do("continue", threadId=stopped["threadId"])
     assert kernel.wait(running)[0].result == "3"
     lab.do("disconnect")
+
+
+def test_a_thread_is_started_without_a_warning(kernel: Wire, debugger: JupyterDap) -> None:
+    code = "import threading\nt = threading.Thread(target=print, args=('hi',))\nt.start()\nt.join()"
+    answer = kernel.execute(code)
+    assert answer.text() == "hi\n"
+    assert answer.text("stderr") == ""

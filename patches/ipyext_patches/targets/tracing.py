@@ -41,6 +41,9 @@ KEEP = Patch(
     shape=function(),
 )
 _KEPT = "_kept_tracers"
+# Who sets trace functions without a warning. pydevd itself knows of threading, which starts threads
+# with its own, by the file that calls; that is ours.
+_MAY_TRACE = ("bdb", "pdb", "IPython", "threading")
 _NUMBER = 4096  # of them: many times what all frames of all threads have at once
 
 
@@ -70,7 +73,7 @@ def unwarned(module: Any, switch: Switch) -> Change:
         while caller is not None and package(caller) == "wrapt":
             caller = caller.f_back
         original = module.TracingFunctionHolder._original_tracing
-        if caller is None or original is None or package(caller) not in ("bdb", "pdb", "IPython"):
+        if caller is None or original is None or package(caller) not in _MAY_TRACE:
             return wrapped(*args, **kwargs)
         return original(*args, **kwargs)
 

@@ -254,6 +254,8 @@ class Multiplexer:
 
     def _of_stopped(self, party: Party, request: Message) -> None:
         thread = self._reports.check(request)
+        if request["command"] == "exceptionInfo":
+            self._reports.check_exception(thread)
 
         def look(response: Message) -> Message:
             if not response.get("success"):

@@ -64,6 +64,15 @@ class Reports:
             self.leaving.add(thread)
         return thread
 
+    def check_exception(self, thread: int) -> None:
+        """What a stopped thread has come to is an exception.
+
+        Raises:
+            StateError: it is not.
+        """
+        if self.stopped.get(thread, {}).get("reason") != "exception":
+            raise StateError(f"Thread {thread} has not stopped at an exception.")
+
     def leave(self, party: Party, request: Message) -> int:
         """The thread that a client lets go on now. Raises as `need_stopped`.
 

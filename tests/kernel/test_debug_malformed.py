@@ -77,3 +77,31 @@ def test_settings_of_all_are_nobodys(kernel: Wire, debugger: JupyterDap, other: 
     thread = debugger.wait_event("stopped")["body"]["threadId"]
     debugger.do("continue", threadId=thread)
     assert kernel.wait(running)[0].result == "[5, 5, 5]"
+
+
+def test_values_that_cannot_be_set(kernel: Wire, debugger: JupyterDap, where: str | None) -> None:
+    """debugpy says that they were."""
+    path = debugger.cell(CODE)
+    debugger.set_breakpoints(path, 3)
+    running = kernel.send_execute(CODE, subshell=where)
+    thread = debugger.wait_event("stopped")["body"]["threadId"]
+    frame = debugger.frames(thread)[0]["id"]
+    scope = debugger.do("scopes", frameId=frame)["scopes"][0]["variablesReference"]
+    for value, why in {
+        "(": "SyntaxError: ",
+        "": "SyntaxError: ",
+        "r = 1": "SyntaxError: ",
+        "1 / 0": "ZeroDivisionError: division by zero",
+        "nosuch": "NameError: name 'nosuch' is not defined",
+    }.items():
+        response = debugger.ask("setVariable", variablesReference=scope, name="r", value=value)
+        assert not response["success"], value
+        assert response["message"].startswith(why)
+    assert debugger.locals(frame)["r"] == "[5, 5, 5]"
+    found = debugger.do("setVariable", variablesReference=scope, name="r", value="[q] * 2")
+    assert found["value"] == "[5, 5]"
+    response = debugger.ask("exceptionInfo", threadId=thread)
+    assert not response["success"]
+    assert response["message"] == f"Thread {thread} has not stopped at an exception."
+    debugger.do("continue", threadId=thread)
+    assert kernel.wait(running)[0].result == "[5, 5]"

@@ -1,4 +1,4 @@
-"""Requests whose work in debugpy ends with an exception: they are answered all the same."""
+"""Requests whose work in debugpy ends with an exception: they are answered with that."""
 
 from __future__ import annotations
 
@@ -32,10 +32,20 @@ REFUSE = Patch(
     shape=function("py_db", "json_contents"),
 )
 
+CHANGE = Patch(
+    id="debugger.change",
+    target="_pydevd_bundle.pydevd_vars.change_attr_expression",
+    what="A variable that cannot be set because its new value cannot be evaluated is not set, and "
+    "the client is told why.",
+    why="The client is told that it was set, and to what it was before.",
+    upstream="pydevd_suspended_frames.py _FrameVariable.change_variable",
+    shape=function("frame", "attr", "expression", "dbg"),
+)
+
 
 def answer_failures(ledger: Ledger, hooks: Hooks) -> list[Change]:
     """Have such requests fail, and interrupts of the thread end its work on them. After `load`."""
-    from _pydevd_bundle import pydevd_comm
+    from _pydevd_bundle import pydevd_comm, pydevd_vars
     from _pydevd_bundle.pydevd_process_net_command_json import PyDevJsonCommandProcessor
 
     def do_it(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
@@ -62,9 +72,17 @@ def answer_failures(ledger: Ledger, hooks: Hooks) -> list[Change]:
             _fail(args[0], request["seq"], request["command"], _reason(error))
             return None
 
+    def change(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
+        frame, name, expression = args[:3]
+        if frame is None or "." in name or "value" in kwargs:
+            return wrapped(*args, **kwargs)
+        value = eval(expression, frame.f_globals, frame.f_locals)  # what it raises is the answer
+        return wrapped(*args, value=value, **kwargs)
+
     name, switch = "process_net_command_json", ledger.switch
     return [
         Wrap(ANSWER, pydevd_comm.InternalThreadCommand, "do_it", do_it, switch),
+        Wrap(CHANGE, pydevd_vars, "change_attr_expression", change, switch),
         Wrap(REFUSE, PyDevJsonCommandProcessor, name, process, switch),
     ]
 
@@ -95,7 +113,10 @@ def _request(command: Any) -> Any:
 
 
 def _reason(error: BaseException) -> str:
-    return "".join(traceback.format_exception_only(type(error), error)).strip()
+    said = traceback.format_exception_only(type(error), error)
+    if isinstance(error, SyntaxError):
+        said = said[-1:]  # without the code, which the client has sent
+    return "".join(said).strip()
 
 
 def _fail(debugger: Any, seq: int, command: str, why: str) -> None:

@@ -297,7 +297,7 @@ class Debugpy:
         debugger = self._py_db
         if debugger is None:
             return
-        self.stops.over(threading.current_thread())
+        self.stops.over()
         forget_code(debugger)
         if not MONITORED and sys.gettrace() is None:
             debugger.enable_tracing()

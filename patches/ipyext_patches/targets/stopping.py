@@ -221,10 +221,11 @@ class Stopping:
         if not MONITORED:
             stay_traced(debugger, lambda: self._debugger() is debugger, _CALLED)
 
-    def over(self, thread: threading.Thread) -> None:
-        """A step or a pause of a thread has gone past the end of its code: it is over."""
+    def over(self) -> None:
+        """A step or a pause of the calling thread has gone past the end of its code: it is over."""
         from _pydevd_bundle.pydevd_thread_lifecycle import resume_threads
 
+        thread = threading.current_thread()
         self._pauses.forget(thread)
         forget_kept_step()
         with self._hooks.uninterrupted():

@@ -5,6 +5,7 @@ All of them raise `ipyext.errors.NotLoadedError` where the extension is not load
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -93,14 +94,16 @@ def interrupt(name: str | None = None) -> list[Blocked]:
 def run_on_main(function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
     """Call `function` on the main thread as soon as main is free, and return its result.
 
+    Main is free between its cells, and for plain functions also while its cell waits for a job.
     For code that is bound to the main thread: GUI toolkits, OpenGL, VTK. What it prints shows
     under the calling cell; an interrupt ends the wait. On the main thread it is a plain call.
 
     Raises:
         MainCallCancelledError: the extension was unloaded before main was free.
+        MainWaitsError: main waits for the calling code, and `function` is a coroutine function.
         Exception: what `function` raised.
     """
-    result: T = active().engine.main_calls.run(lambda: function(*args, **kwargs))
+    result: T = active().engine.main_calls.run(functools.partial(function, *args, **kwargs))
     return result
 
 

@@ -73,6 +73,16 @@ class MainCallCancelledError(IpyextError):
         super().__init__("ipyext was unloaded before main was free to run this.")
 
 
+class MainWaitsError(IpyextError):
+    """Main waits for the very code that asks for it, and cannot run a coroutine meanwhile."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Main waits for this very code, and while it waits for a job it makes calls of plain "
+            "functions only. Ask for a plain function, or wait for the job in another subshell."
+        )
+
+
 class JobCancelledError(IpyextError):
     """A detached cell was cancelled."""
 

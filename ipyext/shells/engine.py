@@ -76,7 +76,9 @@ class Engine:
             host.in_shell_channel,
         )
         self.waits = Waits()
-        self.main_calls = MainCalls(self.parent, self.contexts, self.interrupts, self.waits)
+        self.main_calls = MainCalls(
+            self.parent, self.contexts, self.interrupts, self.waits, self.main_gate
+        )
         self.exit_guard = ExitGuard(self.contexts.threads)
         self._main_request: Request | None = None
         self._last: Callable[[], Request | None] = _nobody

@@ -289,6 +289,22 @@ class MainGate:
             if late:
                 raise KeyboardInterrupt
 
+    def let_in(self, function: Callable[[], Any]) -> Any:
+        """Call `function`, which is people's code, within `held`.
+
+        Raises:
+            KeyboardInterrupt: it was interrupted, or an interrupt was held.
+        """
+        held = self._held
+        try:
+            self._held = False
+            if held and self._late:
+                self._late = False
+                raise KeyboardInterrupt
+            return function()
+        finally:
+            self._held = held
+
     @contextmanager
     def shield(self) -> Iterator[None]:
         """No interrupt within: a reply is sent whole or not at all."""

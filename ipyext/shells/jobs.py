@@ -12,8 +12,7 @@ from ipyext.errors import JobCancelledError, JobNotDoneError, SubshellDeletedErr
 from ipyext.protocol.routing import cell_body
 from ipyext.shells.child import ChildShell
 from ipyext.shells.request import Request
-from ipyext.shells.shell import Shell
-from ipyext.shells.waiting import Pause, Waits, wait_for
+from ipyext.shells.waiting import Pause, Waits
 
 Execute = Callable[..., Awaitable[Any]]
 
@@ -133,7 +132,7 @@ class Job:
         number: int,
         child: ChildShell,
         cell: DetachedCell,
-        here: Callable[[], Shell],
+        wait: Callable[[concurrent.futures.Future[Any], Pause, float | None], bool],
         waits: Waits,
     ) -> None:
         self.number = number
@@ -141,7 +140,7 @@ class Job:
         self.code = cell.code
         self._child = child
         self._cell = cell
-        self._here = here
+        self._wait = wait
         self._waits = waits
 
     @property
@@ -186,7 +185,7 @@ class Job:
                     "for this very code, so waiting for it here would never end. Wait in another "
                     "subshell."
                 )
-            done = wait_for(future, JobPause(), self._here().pause, timeout)
+            done = self._wait(future, JobPause(), timeout)
         if not done:
             raise JobNotDoneError(
                 f"Job {self.number} is still {self.status} after {timeout} s. "

@@ -58,7 +58,7 @@ class Launcher:
         if captured is not None:
             captures = list(engine.current_shell().captures)
             cell.capture = Captured(captures, captured.display_pub)
-        job = Job(next(self._numbers), child, cell, engine.current_shell, engine.waits)
+        job = Job(next(self._numbers), child, cell, engine.main_calls.wait, engine.waits)
         self.jobs.append(job)
         engine.outputs.detached(request, child, cell.future)
         kept = place is not None and place.child is child and place.fill(cell)

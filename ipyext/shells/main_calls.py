@@ -6,10 +6,13 @@ import asyncio
 import concurrent.futures
 import inspect
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import Token
 from typing import Any
 
-from ipyext.errors import MainCallCancelledError
+from ipyext.errors import MainCallCancelledError, MainWaitsError
 from ipyext.shells.context import Contexts
 from ipyext.shells.interrupt import MainGate
 from ipyext.shells.interrupts import Interrupts
@@ -39,12 +42,18 @@ class MainCall:
     """An item of main's queue: a function to call on the main thread.
 
     What it prints belongs to the request of the shell that asked.
+
+    Attributes:
+        awaits: the function gives a coroutine, which needs main's event loop.
     """
 
     type = "call"
 
-    def __init__(self, function: Callable[[], Any], request: Request | None) -> None:
+    def __init__(
+        self, function: Callable[[], Any], request: Request | None, *, awaits: bool = False
+    ) -> None:
         self.future: concurrent.futures.Future[Any] = concurrent.futures.Future()
+        self.awaits = awaits
         self._function = function
         self._request = request
 
@@ -52,6 +61,10 @@ class MainCall:
     def code(self) -> str:
         """What main runs, for people."""
         return "" if self._request is None else self._request.code
+
+    def holds_up(self) -> bool:
+        """Whether who asked waits for what main runs now. Main makes a plain call when it waits."""
+        return self.awaits or self.future.running()
 
     async def run(self, contexts: Contexts, gate: MainGate) -> None:
         """Call the function and settle the future. Main thread."""
@@ -64,9 +77,27 @@ class MainCall:
         except BaseException as error:
             self.future.set_exception(error)
         finally:
-            if self._request is not None:
-                self._request.output.flush_all()
-            contexts.leave(token)
+            self._end(contexts, token)
+
+    def run_within(self, contexts: Contexts, gate: MainGate) -> None:
+        """The same for a plain function, within code that main runs; `gate` is held."""
+        if not self.future.set_running_or_notify_cancel():
+            return
+        token = contexts.enter(self._request)
+        try:
+            result = gate.let_in(self._function)
+            if inspect.isawaitable(result):
+                raise MainWaitsError
+            self.future.set_result(result)
+        except BaseException as error:
+            self.future.set_exception(error)
+        finally:
+            self._end(contexts, token)
+
+    def _end(self, contexts: Contexts, token: Token[Request | None]) -> None:
+        if self._request is not None:
+            self._request.output.flush_all()
+        contexts.leave(token)
 
     async def _call(self) -> Any:
         result = self._function()
@@ -79,59 +110,123 @@ class MainCall:
 
 
 class MainCalls:
-    """Calls on main, for the other shells."""
+    """Calls on main, for the other shells.
+
+    They are made in between main's cells, and those of plain functions also while main waits for a
+    job: it may be the job that asks.
+    """
 
     def __init__(
-        self, parent: ParentShell, contexts: Contexts, interrupts: Interrupts, waits: Waits
+        self,
+        parent: ParentShell,
+        contexts: Contexts,
+        interrupts: Interrupts,
+        waits: Waits,
+        gate: MainGate,
     ) -> None:
         self._parent = parent
         self._contexts = contexts
         self._interrupts = interrupts
         self._waits = waits
-
-    def submit(self, function: Callable[[], Any]) -> concurrent.futures.Future[Any]:
-        """Have `function` called on main as soon as main is free. Any thread."""
-        call = MainCall(function, self._contexts.current())
-        if not self._parent.put(call):
-            call.cancel()
-        return call.future
+        self._gate = gate
+        self._main_waits: Pause | None = None
 
     def run(self, function: Callable[[], Any]) -> Any:
-        """Call `function` on main and return its result; an interrupt ends the wait. Any thread."""
-        if threading.current_thread() is threading.main_thread():
+        """Call `function` on main and return its result; an interrupt ends the wait. Any thread.
+
+        Raises:
+            MainWaitsError: main waits for the calling thread, and it is a coroutine function.
+        """
+        if _on_main():
             return function()
-        request = self._contexts.current()
-        shell: Shell = self._parent if request is None or request.shell is None else request.shell
-        with self._waits.on(threading.main_thread()):  # before main can begin with it
-            future = self.submit(function)
+        call = MainCall(
+            function, self._contexts.current(), awaits=inspect.iscoroutinefunction(function)
+        )
+        with self._asked(call):
             try:
-                wait_for(future, MainPause(), shell.pause)
+                wait_for(call.future, MainPause(), self._here().pause)
             except KeyboardInterrupt:
-                if not future.cancel():
+                if not call.future.cancel():
                     self._interrupts.main()
                 raise
-        return future.result()
+        return call.future.result()
 
     async def drive(self, coroutine: Any, *, awaits: bool = False) -> Any:
         """As `ChildShell.drive`, but the code runs on main. A child's thread.
 
         Raises:
             KeyboardInterrupt: the child was interrupted.
+            MainWaitsError: main waits for the child.
         """
         request = self._contexts.current()
         assert request is not None
         assert request.shell is not None
-        shell = request.shell
+        call = MainCall(lambda: coroutine, request, awaits=True)
 
         def stop() -> None:
-            if not future.cancel():
+            if not call.future.cancel():
                 self._interrupts.main()
 
-        with self._waits.on(threading.main_thread()):
-            future = self.submit(lambda: coroutine)
-            with shell.pause(MainPause(stop)):
-                try:
-                    return await asyncio.wrap_future(future)
-                except asyncio.CancelledError:
-                    coroutine.close()
-                    raise KeyboardInterrupt from None
+        try:
+            with self._asked(call), request.shell.pause(MainPause(stop)):
+                return await asyncio.wrap_future(call.future)
+        except asyncio.CancelledError:
+            raise KeyboardInterrupt from None
+        finally:
+            coroutine.close()  # nothing, unless it has never begun
+
+    @contextmanager
+    def _asked(self, call: MainCall) -> Iterator[None]:
+        """Main makes `call` as soon as it is free; the calling thread waits for it within."""
+        main = threading.main_thread()
+        with self._waits.on(main, call.holds_up):  # before main can begin with it
+            if call.awaits and self._waits.leads_here(main):
+                raise MainWaitsError
+            if not self._parent.put(call):
+                call.cancel()
+            if (waiting := self._main_waits) is not None:
+                waiting.end()
+            yield
+
+    def wait(
+        self,
+        future: concurrent.futures.Future[Any],
+        pause: Pause,
+        timeout: float | None = None,
+    ) -> bool:
+        """Wait as `wait_for`, in the shell that the calling code belongs to; main makes calls."""
+        shell = self._here()
+        if not _on_main():
+            return wait_for(future, pause, shell.pause, timeout)
+        end = None if timeout is None else time.monotonic() + timeout
+        future.add_done_callback(lambda _: pause.end())
+        former = self._main_waits
+        try:
+            self._main_waits = pause  # before it looks: what is asked for later ends the pause
+            while True:
+                pause.again()
+                while not future.done() and self._make_one():
+                    pass
+                if future.done():
+                    return True
+                with shell.pause(pause):
+                    if not pause.wait(None if end is None else max(0.0, end - time.monotonic())):
+                        return False
+        finally:
+            self._main_waits = former
+
+    def _make_one(self) -> bool:
+        """Make a call that main's queue holds, within the code that main runs. Main thread."""
+        with self._gate.held(), self._waits.on(None):
+            call = self._parent.pick(lambda item: isinstance(item, MainCall) and not item.awaits)
+            if call is not None:
+                call.run_within(self._contexts, self._gate)
+        return call is not None
+
+    def _here(self) -> Shell:
+        request = self._contexts.current()
+        return self._parent if request is None or request.shell is None else request.shell
+
+
+def _on_main() -> bool:
+    return threading.current_thread() is threading.main_thread()

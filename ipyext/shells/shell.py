@@ -290,6 +290,14 @@ class ParentShell(Shell):
                 self.done()
             self._adopted = None
 
+    def pick(self, wanted: Callable[[Any], bool]) -> Any | None:
+        """Take the oldest that is queued and `wanted` out of its turn; None if there is none."""
+        with self._lock:
+            item = next((item for item in self._queue if wanted(item)), None)
+            if item is not None:
+                self._queue.remove(item)
+            return item
+
     def cells(self) -> list[str]:
         """The cell that runs and those that wait, oldest first. Any thread."""
         with self._lock:

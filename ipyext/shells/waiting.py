@@ -31,6 +31,10 @@ class Pause:
         """End the wait. Any thread."""
         self._event.set()
 
+    def again(self) -> None:
+        """Forget that it was ended: it can be waited for once more."""
+        self._event.clear()
+
     def interrupt(self) -> None:
         """End the wait with KeyboardInterrupt. Any thread."""
         self._interrupted = True
@@ -52,14 +56,16 @@ class Waits:
     """Which thread waits for which, for as long as that takes. Any thread may call any method."""
 
     def __init__(self) -> None:
-        self._on: dict[threading.Thread, threading.Thread] = {}
+        self._on: dict[threading.Thread, tuple[threading.Thread | None, Callable[[], bool]]] = {}
 
     @contextmanager
-    def on(self, thread: threading.Thread) -> Iterator[None]:
-        """The calling thread waits for `thread` within."""
+    def on(
+        self, thread: threading.Thread | None, holds: Callable[[], bool] = lambda: True
+    ) -> Iterator[None]:
+        """The calling thread waits for `thread` within, or for none; but only while `holds()`."""
         here = threading.current_thread()
         former = self._on.get(here)
-        self._on[here] = thread
+        self._on[here] = thread, holds
         try:
             yield
         finally:
@@ -77,7 +83,8 @@ class Waits:
             if waiting is here:
                 return True
             seen.add(waiting)
-            waiting = self._on.get(waiting)
+            its, holds = self._on.get(waiting, (None, bool))
+            waiting = its if holds() else None
         return False
 
 

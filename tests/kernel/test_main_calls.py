@@ -191,3 +191,125 @@ def test_others_may_wait_for_a_subshell_on_main(kernel: Wire, child: str) -> Non
     assert kernel.execute(cell).status == "ok"
     assert kernel.execute("_ = meet.wait()", subshell=child).status == "ok"
     assert kernel.execute("done.wait(30), done.result", subshell=child).result == "(True, 2)"
+
+
+# -- while main waits for a job --------------------------------------------------------------------
+
+ASKS = {
+    "the job": "run_on_main(name)",
+    "a thread of it": (
+        "import concurrent.futures\nwith concurrent.futures.ThreadPoolExecutor(1) as pool:\n"
+        "    found = pool.submit(run_on_main, name).result()\nfound"
+    ),
+    "a job that it waits for": "ipyext.subshell('other').run('run_on_main(name)').result()",
+    "what it asks for": (
+        "def job(): return ipyext.subshell('other').run('run_on_main(name)').result()\n"
+        "run_on_main(job)"
+    ),
+}
+NAME = "def name(): return threading.current_thread().name"
+
+
+@pytest.mark.parametrize("asks", ASKS.values(), ids=ASKS)
+def test_a_job_that_main_waits_for_may_ask_for_main(kernel: Wire, child: str, asks: str) -> None:
+    kernel.execute(f"%subshell create work\n%subshell create other\n{NAME}")
+    code = f"job = ipyext.subshell('work').run({asks!r})\njob.result()"
+    assert kernel.execute(code).result == "'MainThread'"
+    assert kernel.execute(f"{code.replace('result()', 'result(30)')}").result == "'MainThread'"
+
+
+def test_a_call_that_came_before_main_waits(kernel: Wire, child: str) -> None:
+    kernel.execute(f"%subshell create work\n{NAME}")
+    code = (
+        "job = ipyext.subshell('work').run('run_on_main(name)')\n"
+        "while ipyext.subshell('work').state != 'waiting for main': pass\njob.result()"
+    )
+    assert kernel.execute(code).result == "'MainThread'"
+
+
+def test_a_cell_that_was_not_routed_may_ask_for_main(kernel: Wire, child: str) -> None:
+    answer = kernel.execute(
+        "get_ipython().run_cell('%%subshell work\\nrun_on_main(print, 1)')\nprint('main')"
+    )
+    assert answer.text() == "1\nmain\n"
+
+
+def test_an_error_of_a_call_while_main_waits(kernel: Wire, child: str) -> None:
+    kernel.execute("%subshell create work")
+    kernel.execute("def ask():\n    try: run_on_main(int, 'x')\n    except ValueError: done.set()")
+    code = "ipyext.subshell('work').run('ask()').result()\ndone.is_set()"
+    assert kernel.execute(code).result == "True"
+
+
+@pytest.mark.parametrize("interrupted", [True, False])
+def test_an_interrupt_of_what_main_runs_while_it_waits(
+    kernel: Wire, child: str, interrupted: bool
+) -> None:
+    """It hits the function, then who asked for it, then main, which waits for that."""
+    work = kernel.create("work")
+    kernel.execute(
+        "def f():\n    print('begun', flush=True)\n    while True: pass\n"
+        "def ask():\n    try: run_on_main(f)\n    finally: print('asked')"
+    )
+    cell = kernel.send_execute("ipyext.subshell('work').run('ask()').result()")
+    kernel.wait_for_text(cell, "begun")
+    kernel.control("interrupt_request", {"subshell_id": work} if interrupted else {})
+    (answer,) = kernel.wait(cell)
+    assert answer.content["ename"] == "KeyboardInterrupt"
+    assert answer.text() == "begun\nasked\n"
+    assert kernel.execute("'main is well'").result == "'main is well'"
+    assert kernel.execute("%%subshell work\nrun_on_main(lambda: 1)").result == "1"
+
+
+def test_an_interrupt_while_main_waits_and_has_made_a_call(kernel: Wire, child: str) -> None:
+    kernel.execute("%subshell create work")
+    cell = kernel.send_execute(
+        "ipyext.subshell('work').run('run_on_main(print, 1)\\ngo.wait()').result()"
+    )
+    kernel.wait_for_text(cell, "1")
+    kernel.control("interrupt_request")
+    assert kernel.wait(cell)[0].content["ename"] == "KeyboardInterrupt"
+    assert kernel.execute("1 + 1").result == "2"
+
+
+@pytest.mark.parametrize("first", ["ask", "wait"])
+def test_a_coroutine_cannot_run_while_main_waits(kernel: Wire, child: str, first: str) -> None:
+    kernel.execute("%subshell create work\nasync def f(): pass")
+    if first == "ask":
+        code = "job = ipyext.subshell('work').run('run_on_main(f)')\n"
+        code += "while ipyext.subshell('work').state != 'waiting for main': pass\n"
+    else:
+        kernel.execute(
+            "def ask():\n    while ipyext.subshell('main').state != 'waiting for a job': pass\n"
+            "    run_on_main(f)"
+        )
+        code = "job = ipyext.subshell('work').run('ask()')\n"
+    answer = kernel.execute(code + "job.result()", stop_on_error=False)
+    assert answer.content["ename"] == {"ask": "JobNotDoneError", "wait": "MainWaitsError"}[first]
+    assert kernel.execute("'main is well'").result == "'main is well'"
+
+
+def test_a_function_that_gives_a_coroutine_while_main_waits(kernel: Wire, child: str) -> None:
+    kernel.execute("%subshell create work\nasync def f(): pass")
+    code = "ipyext.subshell('work').run('run_on_main(lambda: f())').result()"
+    answer = kernel.execute(code, stop_on_error=False)
+    assert answer.content["ename"] == "MainWaitsError"
+
+
+def test_a_cell_on_main_behind_which_main_waits(kernel: Wire, child: str) -> None:
+    """Main waits for a job that comes after the cell which waits for main."""
+    kernel.execute("%subshell create work")
+    main = kernel.begin(
+        "busy = ipyext.subshell('work').run('_ = go.wait()')\ndone.wait()\n"
+        "ipyext.subshell('work').run('2').result()"
+    )
+    cell = kernel.send_execute("%%subshell work --main-when-idle\n1", stop_on_error=False)
+    look = "ipyext.subshell('work').queued, ipyext.subshell('main').state"
+    kernel.until(lambda: "(1, " in str(kernel.execute(look, subshell=child).result))
+    kernel.execute("done.set()", subshell=child)
+    kernel.until(lambda: "for a job" in str(kernel.execute(look, subshell=child).result))
+    kernel.execute("go.set()", subshell=child)
+    found, waited = kernel.wait(cell, main)
+    assert found.content["ename"] == "MainWaitsError"
+    assert waited.result == "2"
+    assert kernel.execute("%%subshell work --main-when-idle\n1").result == "1"

@@ -12,7 +12,7 @@ import pytest
 from ipyext.errors import JobCancelledError, JobNotDoneError, SubshellDeletedError
 from ipyext.shells.jobs import DetachedCell, Job
 from ipyext.shells.shell import ParentShell
-from ipyext.shells.waiting import Waits
+from ipyext.shells.waiting import Waits, wait_for
 
 
 class Child:
@@ -45,7 +45,11 @@ def made(code: str = "\nx = 1\nx") -> tuple[DetachedCell, Job, Output]:
     cell = DetachedCell(code, SimpleNamespace(output=output))  # type: ignore[arg-type]
     child: Any = Child()
     asking = ParentShell(lambda: None)
-    return cell, Job(3, child, cell, lambda: asking, Waits()), output
+
+    def wait(future: Any, pause: Any, timeout: float | None) -> bool:
+        return wait_for(future, pause, asking.pause, timeout)
+
+    return cell, Job(3, child, cell, wait, Waits()), output
 
 
 def result(value: Any = None, error: Any = None, before: Any = None) -> Any:

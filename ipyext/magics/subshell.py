@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from keyword import iskeyword
 from typing import Any
@@ -16,6 +17,7 @@ from ipyext.magics.output import show_again, show_list
 from ipyext.magics.tables import clock, duration, first_line, show_table
 from ipyext.shells import view
 from ipyext.shells.engine import Engine
+from ipyext.shells.jobs import Job
 
 
 @magics_class
@@ -57,15 +59,10 @@ class SubshellMagics(Magics):
         name, code, launcher = arguments.name, "\n" + cell, self._engine.launcher
         try:
             if arguments.detach:
-                job = launcher.detach(name, code)
-            else:
-                job = launcher.submit(name, code, captured=self.shell)
+                return launcher.detach(name, code, functools.partial(self._assign, arguments.job))
+            job = launcher.submit(name, code, captured=self.shell)
         except IpyextError as error:
             raise UsageError(str(error)) from None
-        if arguments.detach:
-            if arguments.job:
-                self.shell.user_ns[arguments.job] = job
-            return job
         # A cell that was not routed: run from a function, or from within another subshell.
         try:
             job.result()
@@ -81,6 +78,10 @@ class SubshellMagics(Magics):
         except Exception as error:
             raise UsageError(f"The cell failed in subshell {job.subshell}: {error!r}") from None
         return None
+
+    def _assign(self, variable: str | None, job: Job) -> None:
+        if variable:
+            self.shell.user_ns[variable] = job
 
     # -- actions -------------------------------------------------------------------------------
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from ipyext.protocol.routing import cell_body
@@ -27,11 +28,14 @@ class Launcher:
         self._engine = engine
         self._numbers = itertools.count(1)
 
-    def detach(self, name: str | None, code: str) -> Job:
-        """As `submit`, for a cell that may have a place in the child's queue since it came in."""
+    def detach(self, name: str | None, code: str, made: Callable[[Job], None]) -> Job:
+        """As `submit`, for a cell that may have a place in the child's queue since it came in.
+
+        `made` is told of the job before it is queued, so before it runs.
+        """
         request = self._engine.current_request()
         place = None if request is None else request.place
-        return self._queue(self._child(name), code, place=place)
+        return self._queue(self._child(name), code, place=place, made=made)
 
     def submit(self, name: str | None, code: str, captured: Any | None = None) -> Job:
         """Queue a cell in a child (made on demand) and return at once. Any shell's thread.
@@ -46,7 +50,12 @@ class Launcher:
         return registry.create(ephemeral=True) if name is None else registry.named(name)
 
     def _queue(
-        self, child: ChildShell, code: str, captured: Any = None, place: Place | None = None
+        self,
+        child: ChildShell,
+        code: str,
+        captured: Any = None,
+        place: Place | None = None,
+        made: Callable[[Job], None] = lambda job: None,
     ) -> Job:
         engine = self._engine
         caller, parent = engine.contexts.current(), engine.parent
@@ -60,6 +69,7 @@ class Launcher:
             cell.capture = Captured(captures, captured.display_pub)
         job = Job(next(self._numbers), child, cell, engine.main_calls.wait, engine.waits)
         self.jobs.append(job)
+        made(job)
         engine.outputs.detached(request, child, cell.future)
         kept = place is not None and place.child is child and place.fill(cell)
         if not kept and not child.put(cell):

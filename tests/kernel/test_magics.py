@@ -407,6 +407,32 @@ def test_a_detached_cell_prints_under_its_launching_cell(kernel: Wire, child: st
     assert kernel.execute("job.status").result == "'done'"
 
 
+# Whoever queues something on main waits until it has run.
+LATE = """
+import threading
+from ipyext.shells.child import ChildShell
+wake = ChildShell._wake
+def late(child):
+    wake(child)
+    if threading.current_thread() is threading.main_thread(): done.wait(20)
+ChildShell._wake = late
+"""
+
+
+def test_a_job_finds_its_variable(kernel: Wire, child: str) -> None:
+    """However soon it runs."""
+    look = "look = lambda name: (ended.append(name in globals()), done.set())\nended = []"
+    assert kernel.execute(LATE + look).status == "ok"
+    try:
+        kernel.execute("%%subshell work --detach --job routed\nlook('routed')")
+        kernel.execute("done.clear()")
+        cell = "%%subshell work --detach --job called\nlook('called')"
+        kernel.execute(f"get_ipython().run_cell({cell!r})")
+        assert kernel.execute("ended").result == "[True, True]"
+    finally:
+        kernel.execute("ChildShell._wake = wake")
+
+
 def test_a_failed_job(kernel: Wire, child: str) -> None:
     launch = kernel.execute("%%subshell work --detach --job job\nraise KeyError('lost')")
     answer = kernel.execute("job.result(30)")

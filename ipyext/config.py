@@ -50,8 +50,9 @@ class IPyExt(Configurable):
         0.0,
         min=0.0,
         help=(
-            "Delete a child subshell after this many seconds without work, if the client that "
-            "created it has sent nothing for as long. 0: never."
+            "Delete a child subshell after this many seconds without work (tasks and timers of "
+            "its event loop count), if the client that created it has sent nothing for as long. "
+            "0: never."
         ),
     ).tag(config=True)
 
@@ -59,9 +60,9 @@ class IPyExt(Configurable):
         60.0,
         min=0.0,
         help=(
-            "Delete a child subshell without a name after this many seconds without work, once "
-            "the connection of the client that created it is lost. It comes back when somebody "
-            "sends it something. 0: never."
+            "Delete a child subshell without a name after this many seconds without work (as "
+            "above), once the connection of the client that created it is lost. It comes back "
+            "when somebody sends it something. 0: never."
         ),
     ).tag(config=True)
 

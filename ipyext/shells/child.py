@@ -12,7 +12,7 @@ from typing import Any
 from ipyext.shells.interrupt import Gate, Interruptible, Reach
 from ipyext.shells.shell import Place, Shell
 from ipyext.shells.tasks import Task, cancel_others, report
-from ipyext_patches import Living, call_soon, report_callback
+from ipyext_patches import Living, call_soon, goes_on, report_callback
 
 # Seconds that a task may run on when its shell is interrupted.
 GRACE = 0.02
@@ -167,6 +167,14 @@ class ChildShell(Shell):
     def at_work(self) -> bool:
         """Whether its thread runs a cell, or what a cell has left: a task, a callback."""
         return self.busy or self.gate.of_task or bool(self.waits)
+
+    def ask_idle(self, answer: Callable[[bool], None]) -> None:
+        """Call `answer` with whether its cells have left no tasks and timers. Any thread.
+
+        It is called in the thread, once what runs there lets it; never, if that has ended.
+        """
+        with contextlib.suppress(RuntimeError):
+            call_soon(self._loop, lambda: answer(not goes_on(self._loop)))
 
     def reserve(self) -> Place | None:
         """Keep a place at the end of the queue; None if it is closed. Any thread."""

@@ -1,4 +1,6 @@
-"""Deletes idle children that no living client owns; no polling.
+"""Deletes idle children that no living client owns.
+
+No polling: a child that is due is asked whether its cells have left something that goes on.
 
 JupyterLab makes a subshell for each subshell console, and one for widgets, and does not delete
 them when its page is loaded again.
@@ -6,11 +8,14 @@ them when its page is loaded again.
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable
 from typing import Any
 
 from ipyext.shells.child import ChildShell
+
+HELD_UP = 1.0  # seconds; an idle child answers in far less
 
 
 class Culler:
@@ -52,6 +57,8 @@ class Culler:
         self._owners: dict[str, str] = {}
         self._connections: dict[str, int] = {}
         self._lost: dict[str, float] = {}
+        self._active: dict[str, float] = {}
+        self._asked: dict[str, float] = {}
         self._timer: Any = None
 
     @property
@@ -115,16 +122,17 @@ class Culler:
     def _due(self, child: ChildShell) -> float | None:
         """When `child` is deleted if nothing happens; None: never."""
         owner = self._owners.get(str(child.id))
+        since = max(child.since, self._active.get(str(child.id), 0.0))
         due: list[float] = []
         if owner is not None and self._seconds:
-            due.append(max(self._heard.get(owner, 0.0), child.since) + self._seconds)
+            due.append(max(self._heard.get(owner, 0.0), since) + self._seconds)
         lost = None if owner is None or child.name is not None else self._lost.get(owner)
         if lost is not None and self._orphan_seconds:
-            due.append(max(lost, child.since) + self._orphan_seconds)
+            due.append(max(lost, since) + self._orphan_seconds)
         return min(due, default=None)
 
     def _look(self) -> None:
-        """Delete what is due and set the timer for what comes next. Shell channel thread."""
+        """Ask who is due and set the timer for what comes next. Shell channel thread."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -138,8 +146,24 @@ class Culler:
                 waits.append(min(filter(None, (self._seconds, self._orphan_seconds))))
             elif child.queued or due > now:
                 waits.append(max(due - now, 0.05))
-            else:
-                del self._owners[str(child.id)]
-                self._delete(child)
+            elif str(child.id) not in self._asked:
+                self._asked[str(child.id)] = now
+                child.ask_idle(functools.partial(self._answer, child))
         if waits:
             self._timer = self._loop().call_later(min(waits), self._look)
+
+    def _answer(self, child: ChildShell, idle: bool) -> None:
+        """What a child that is due says. Its thread."""
+        self._in_loop(lambda: self._conclude(child, idle))
+
+    def _conclude(self, child: ChildShell, idle: bool) -> None:
+        """Delete it if nothing has come up since it was asked. Shell channel thread."""
+        child_id, now = str(child.id), time.monotonic()
+        due, held_up = self._due(child), now - self._asked.pop(child_id) > HELD_UP
+        if held_up or not idle:
+            self._active[child_id] = now
+        elif due is not None and due <= now and not (child.busy or child.queued):
+            del self._owners[child_id]
+            self._active.pop(child_id, None)
+            self._delete(child)
+        self._look()

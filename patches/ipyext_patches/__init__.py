@@ -14,7 +14,7 @@ from ipyext_patches.errors import (
 )
 from ipyext_patches.frames import leave_out, no_collection
 from ipyext_patches.host import Host, find_host
-from ipyext_patches.loops import Living, LoopCalls, call_soon, report_callback
+from ipyext_patches.loops import Living, LoopCalls, call_soon, goes_on, report_callback
 from ipyext_patches.spec import Patch, PatchReport
 from ipyext_patches.versions import CHECKED, PYTHON, CheckedRange, Finding, findings, installed
 
@@ -35,6 +35,7 @@ __all__ = [
     "call_soon",
     "find_host",
     "findings",
+    "goes_on",
     "installed",
     "leave_out",
     "no_collection",

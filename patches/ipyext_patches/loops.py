@@ -22,6 +22,16 @@ class Living(asyncio.Task[Any]):
         return False
 
 
+def goes_on(loop: Any) -> bool:
+    """Whether people's tasks or timers are left in a loop. The loop's thread."""
+    if any(not isinstance(task, Living) for task in asyncio.all_tasks(loop)):
+        return True
+    # asyncio does not tell of its timers, and of those that are due; other loops have tasks only.
+    handles = [*getattr(loop, "_scheduled", ()), *getattr(loop, "_ready", ())]
+    timers = (handle for handle in handles if isinstance(handle, asyncio.TimerHandle))
+    return any(not timer.cancelled() for timer in timers)
+
+
 def call_soon(loop: Any, function: Callable[..., Any], *args: Any) -> None:
     """Run `function` in the loop's thread soon, on nobody's behalf. Any thread.
 

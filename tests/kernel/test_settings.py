@@ -63,6 +63,48 @@ def test_a_busy_child_is_not_culled(kernel: Wire, child: str, process: KernelPro
     assert other.execute("thread.join(30); thread.is_alive()").result == "False"
 
 
+LEFT = {
+    "a task that sleeps": (
+        "async def task():\n    while not go.is_set(): await asyncio.sleep(0.05)\n"
+        "kept = asyncio.create_task(task())"
+    ),
+    "a task that spins": (
+        "async def task():\n    while not start.is_set(): await asyncio.sleep(0.01)\n"
+        "    while not go.is_set(): pass\n"
+        "kept = asyncio.create_task(task())"
+    ),
+    "a timer": (
+        "def tick():\n    if not go.is_set(): asyncio.get_running_loop().call_later(0.2, tick)\n"
+        "tick()"
+    ),
+    "a callback that spins": (
+        "def spin():\n    if not start.is_set():\n"
+        "        return asyncio.get_running_loop().call_later(0.01, spin)\n"
+        "    while not go.is_set(): pass\n"
+        "spin() and None"
+    ),
+}
+
+
+@pytest.mark.parametrize("orphaned", [False, True])
+@pytest.mark.parametrize("left", LEFT.values(), ids=LEFT)
+def test_what_a_cell_has_left_is_work(
+    kernel: Wire, process: KernelProcess, left: str, orphaned: bool
+) -> None:
+    kernel.execute("import asyncio, threading; start, go = threading.Event(), threading.Event()")
+    other = process.client()
+    child = other.create()
+    other.execute(THREAD)
+    assert other.execute(left, subshell=child).status == "ok"
+    other.execute("start.set()")
+    setting(kernel, f"cull_{'orphaned' if orphaned else 'idle'}_subshells", 0.1)
+    if orphaned:
+        other.close()
+    assert kernel.execute("thread.join(1); thread.is_alive()").result == "True"
+    assert child in kernel.shells()
+    assert kernel.execute("go.set(); thread.join(30); thread.is_alive()").result == "False"
+
+
 def test_a_child_whose_client_is_active_is_not_culled(kernel: Wire, child: str) -> None:
     """Also where the client speaks to main only, and more often than the child is used."""
     kernel.execute(THREAD)

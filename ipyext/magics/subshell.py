@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from contextlib import suppress
 from keyword import iskeyword
 from typing import Any
 
 from IPython.core.error import UsageError
 from IPython.core.magic import Magics, cell_magic, line_magic, magics_class, no_var_expand
 
-from ipyext.errors import IpyextError, JobNotDoneError
+from ipyext.errors import IpyextError, JobNotDoneError, SubshellNotFoundError
 from ipyext.magics.actions import documented
 from ipyext.magics.arguments import ACTIONS, CELL, CELL_USAGE, SUBSHELL, parse
 from ipyext.magics.output import show_again, show_list
@@ -112,16 +113,17 @@ class SubshellMagics(Magics):
         engine = self._engine
         if arguments.all:
             wanted = engine.list_ids()
-            for shell_id in wanted:
-                engine.delete_id(shell_id)
         else:
-            wanted = arguments.names
             stock = engine.host.stock_subshells()
-            for name in wanted:
-                if name in stock:
-                    engine.delete_id(name)
-                else:
-                    _child(engine, name, "deleted").delete()
+            # All are looked up first: where one name is wrong, nothing is deleted.
+            wanted = [
+                name if name in stock else str(_child(engine, name, "deleted").id)
+                for name in arguments.names
+            ]
+        wanted = list(dict.fromkeys(wanted))
+        for shell_id in wanted:
+            with suppress(SubshellNotFoundError):  # it has gone meanwhile
+                engine.delete_id(shell_id)
         print(f"Deleted {len(wanted)} subshell{'s' * (len(wanted) != 1)}.")  # noqa: T201
 
     def _rename(self, arguments: Any) -> None:

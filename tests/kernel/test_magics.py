@@ -94,6 +94,14 @@ def test_delete_several_and_by_the_start_of_an_id(kernel: Wire) -> None:
     assert kernel.shells() == [three]
 
 
+def test_delete_with_a_name_that_is_wrong_deletes_nothing(kernel: Wire) -> None:
+    kernel.create("one")
+    answer = kernel.execute("%subshell delete one nobody", stop_on_error=False)
+    assert "There is no subshell 'nobody'. There are: one." in answer.text("stderr")
+    assert kernel.execute("%subshell delete one one").text() == "Deleted 1 subshell.\n"
+    assert kernel.shells() == []
+
+
 def test_delete_all(kernel: Wire, child: str) -> None:
     kernel.create()
     running = kernel.begin("while True: pass", subshell=child)

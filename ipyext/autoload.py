@@ -18,17 +18,21 @@ def switched_off() -> bool:
     return os.environ.get(SWITCH, "").strip().lower() not in ("", "0", "false", "no", "off")
 
 
-def configure(config: Any) -> None:
-    """Add the extension to the configuration of a kernel; called by ipython_kernel_config.py.
+def configure() -> None:
+    """Have the kernel whose configuration is being read load the extension when it starts.
 
-    Whatever else the configuration loads is still loaded, wherever it says so.
+    Called by ipython_kernel_config.py. What the configuration itself says is neither looked at nor
+    changed, so all that it loads is still loaded. Does nothing where no kernel is started.
     """
-    # IPKernelApp's extensions count over InteractiveShellApp's, and are joined with them if they
-    # are appended to: the other way round, a list of theirs would hide ours.
-    section = config.IPKernelApp
-    if isinstance(section.extensions, tuple):  # which is a valid setting
-        section.extensions = list(section.extensions)
-    section.extensions.append(EXTENSION)
+    from traitlets.config import Application
+
+    app: Any = Application.instance() if Application.initialized() else None
+    always = getattr(app, "default_extensions", None)
+    # Not a setting, and loaded before those of the settings. A list that is set in one place counts
+    # over one of another, and two that are appended to make traitlets append one to itself without
+    # end, if one is of InteractiveShellApp and one of IPKernelApp.
+    if always is not None and EXTENSION not in always:
+        app.default_extensions = [*always, EXTENSION]
 
 
 def load_ipython_extension(ipython: Any) -> None:

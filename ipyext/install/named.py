@@ -32,6 +32,8 @@ _NAMES = ("ipyext", EXTENSION)
 _NAME = re.compile(r"(?<![\w.])ipyext(\.autoload)?(?![\w.])")
 # %load_ext ipyext, run_line_magic("load_ext", "ipyext"), load_extension("ipyext")
 _LOADS = re.compile(r"\bload_ext(?:ension)?\b[\s\"',(]*ipyext(\.autoload)?(?![\w.])")
+# What the block of `ipyext install` does, in lines of somebody's own.
+_CONFIGURES = re.compile(rb"^[ \t]*from ipyext\.autoload import configure\b", re.M)
 _OPTION = re.compile(rf"--(?:ext|(?:{'|'.join(_SECTIONS)})\.(?:{'|'.join(_LISTS)}))")
 
 
@@ -50,12 +52,10 @@ def in_folder(folder: Path) -> Iterator[tuple[Path, str]]:
             yield path, f"kernels cannot read it: {type(error).__name__}: {error}"
             continue
         for setting, values in _settings(found):
-            mine = [value for value in values if value in _NAMES]
-            installed = setting == "IPKernelApp.extensions" and profile.is_installed(path)
-            if installed and EXTENSION in mine:
-                mine.remove(EXTENSION)  # of the lines that `install` has written
-            if mine or any(_LOADS.search(value) for value in values):
+            if any(value in _NAMES or _LOADS.search(value) for value in values):
                 yield path, f"c.{setting}"
+        if path.suffix == ".py" and _CONFIGURES.search(profile.lines_of_others(path)):
+            yield path, f"{EXTENSION}.configure"
 
 
 def in_startup(folder: Path) -> Iterator[tuple[Path, str]]:

@@ -5,7 +5,6 @@ Between its first and its last line it is ours; every other byte of the file sta
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shlex
@@ -39,7 +38,7 @@ def _block(came: bytes) -> bytes:
             b"except ImportError:  # not in this kernel's environment, or not any more",
             b"    pass",
             b"else:",
-            b"    configure(get_config())",
+            b"    configure()",
             _LAST,
             b"",
         )
@@ -104,15 +103,19 @@ def is_installed(file: Path) -> bool:
         return False
 
 
+def lines_of_others(file: Path) -> bytes:
+    """What is in that file beside the block; raises OSError."""
+    return _BLOCK.sub(b"", file.read_bytes())
+
+
 def install(file: Path) -> list[Change]:
     """The changes that put the block into `file`; none if it is there.
 
     Raises:
-        InstallError: kernels would not read the file, or would not heed it.
+        InstallError: kernels would not read the file.
     """
     old = _read(file)
     if old is None:
-        _check_json(file.with_suffix(".json"))
         folders = folders_for(file.parent)
         block = _block(b"the file, folders: %d" % len(folders))
         return [*folders, WriteFile(file, "", block, None)]
@@ -122,7 +125,6 @@ def install(file: Path) -> list[Change]:
         came = b"the line break before it" if found["line"] else found[0].splitlines()[1][16:]
         new = old[: found.start()] + _line_breaks(old, _block(came)) + old[found.end() :]
         return [] if new == old else [WriteFile(file, "our lines in it", new, old)]
-    _check_json(file.with_suffix(".json"))
     _check_python(file, old)
     # Always a line break first: then taking the block out leaves exactly what was there.
     new = old + _line_breaks(old, b"\n" + _block(b"the line break before it"))
@@ -184,18 +186,3 @@ def _check_python(file: Path, content: bytes) -> None:
             f"{file}{place}: {getattr(error, 'msg', error)}. Kernels do not read a file with such "
             "an error. Correct it first; nothing was changed."
         ) from None
-
-
-def _check_json(file: Path) -> None:
-    """A JSON file of the same name counts over ours."""
-    try:
-        found = json.loads(file.read_bytes())
-        theirs = found["IPKernelApp"]["extensions"]
-    except (OSError, ValueError, LookupError, TypeError):
-        return
-    if "ipyext" not in theirs and "ipyext.autoload" not in theirs:
-        raise InstallError(
-            f"{file} sets IPKernelApp.extensions, which counts over {FILE}. Add "
-            '"ipyext.autoload" to that list by hand, or rename IPKernelApp there to '
-            "InteractiveShellApp, whose lists are joined. Nothing was changed."
-        )

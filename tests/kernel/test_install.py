@@ -60,7 +60,8 @@ class Home:
     def module(self, name: str, *lines: str) -> dict[str, str]:
         """Write a module; returns the environment in which kernels find it."""
         (self.folder / f"{name}.py").write_text("\n".join([*lines, ""]))
-        return {"PYTHONPATH": str(self.folder)}
+        rest = filter(None, [os.environ.get("PYTHONPATH")])
+        return {"PYTHONPATH": os.pathsep.join([str(self.folder), *rest])}
 
 
 @pytest.fixture
@@ -123,8 +124,144 @@ def test_what_else_is_configured_is_loaded_too(start_kernel: Start, home: Home) 
     check_loaded(kernel)
 
 
+IPYTHON, KERNEL = "ipython_config.py", "ipython_kernel_config.py"
+SHELL_APP, KERNEL_APP = "c.InteractiveShellApp.", "c.IPKernelApp."
+JSON = '{"IPKernelApp": {"extensions": %s}}'
+# What is configured, in the default profile, before the command is run, what a kernel is started
+# with, and which extensions a kernel loads then, in this order.
+CONFIGURED: dict[str, tuple[dict[str, str], tuple[str, ...], list[str]]] = {
+    "appended for shells": (
+        {IPYTHON: SHELL_APP + "extensions.append('one')"},
+        (),
+        ["one"],
+    ),
+    "appended for shells, in the kernel's file": (
+        {KERNEL: SHELL_APP + "extensions.append('one')"},
+        (),
+        ["one"],
+    ),
+    "appended for shells in both files": (
+        {
+            IPYTHON: SHELL_APP + "extensions.append('one')",
+            KERNEL: SHELL_APP + "extensions.append('two')",
+        },
+        (),
+        ["one", "two"],
+    ),
+    "appended for all of IPython": (
+        {IPYTHON: "c.BaseIPythonApplication.extensions.append('one')"},
+        (),
+        ["one"],
+    ),
+    "extended": ({IPYTHON: SHELL_APP + "extensions.extend(['one', 'two'])"}, (), ["one", "two"]),
+    "prepended": ({IPYTHON: SHELL_APP + "extensions.prepend(['one', 'two'])"}, (), ["one", "two"]),
+    "inserted": ({IPYTHON: SHELL_APP + "extensions.insert(0, 'one')"}, (), ["one"]),
+    "appended for kernels": ({KERNEL: KERNEL_APP + "extensions.append('one')"}, (), ["one"]),
+    "a string": ({KERNEL: KERNEL_APP + "extensions = 'one'"}, (), ["one"]),
+    "a tuple": ({KERNEL: KERNEL_APP + "extensions = ('one', 'two')"}, (), ["one", "two"]),
+    "a list counts over what is appended": (
+        {
+            IPYTHON: SHELL_APP + "extensions.append('one')",
+            KERNEL: KERNEL_APP + "extensions = ['two']",
+        },
+        (),
+        ["two"],
+    ),
+    "appended to a list": (
+        {
+            IPYTHON: SHELL_APP + "extensions = ['one']",
+            KERNEL: KERNEL_APP + "extensions.append('two')",
+        },
+        (),
+        ["one", "two"],
+    ),
+    "JSON": (
+        {
+            KERNEL: KERNEL_APP + "extensions = ['one']",
+            "ipython_kernel_config.json": JSON % '["two"]',
+        },
+        (),
+        ["two"],
+    ),
+    "options": (
+        {IPYTHON: SHELL_APP + "extensions.append('one')"},
+        ("--IPKernelApp.extensions=two", "--ext", "three"),
+        ["two", "three"],
+    ),
+    "extra ones": (
+        {
+            IPYTHON: SHELL_APP + "extensions.append('one')",
+            KERNEL: KERNEL_APP + "extra_extensions.append('two')",
+        },
+        (),
+        ["one", "two"],
+    ),
+    "names of ours used for something else": (
+        {KERNEL: SHELL_APP + "extensions.append('one')\nc = get_config = configure = None"},
+        (),
+        ["one"],
+    ),
+    "a file of another profile": (
+        {KERNEL: "load_subconfig('more.py')", "more.py": SHELL_APP + "extensions.append('one')"},
+        (),
+        ["one"],
+    ),
+    "named by people, too": (
+        {KERNEL: KERNEL_APP + "extensions = ['one', 'ipyext.autoload', 'ipyext']"},
+        (),
+        ["one"],
+    ),
+}
+
+
+@pytest.mark.parametrize("by_hand", [False, True], ids=["installed", "by hand"])
+@pytest.mark.parametrize(("files", "options", "loaded"), CONFIGURED.values(), ids=CONFIGURED)
+def test_whatever_is_configured(
+    start_kernel: Start,
+    home: Home,
+    files: dict[str, str],
+    options: tuple[str, ...],
+    loaded: list[str],
+    by_hand: bool,
+) -> None:
+    """It is loaded, and all else that the configuration loads, in its order."""
+    for name in ("one", "two", "three"):
+        env = home.module(
+            name,
+            "def load_ipython_extension(shell):",
+            "    shell.user_ns.setdefault('order', []).append(__name__)",
+        )
+    home.profile.mkdir(parents=True)
+    for name, text in files.items():
+        (home.profile / name).write_text(text)
+    if by_hand:  # as docs/load-in-every-kernel.md has it
+        with (home.profile / KERNEL).open("a") as file:
+            file.write("\nfrom ipyext.autoload import configure\n\nconfigure()\n")
+    else:
+        home.install()
+    process = start_kernel(*options, env={**home.env, **env})
+    kernel = process.client()
+    assert kernel.execute("order").result == repr(loaded)
+    assert kernel.execute(LOADED).result == "True"
+    assert "Traceback" not in process.log.read_text()
+
+
+def test_installed_in_the_profile_and_in_the_environment(start_kernel: Start, home: Home) -> None:
+    """The environment's file is read before the user's, which appends for shells."""
+    home.config(KERNEL, SHELL_APP + "extensions.append('autoreload')")
+    home.install()
+    home.install("--prefix", str(home.folder))
+    with (home.folder / "etc" / "ipython" / IPYTHON).open("w") as file:
+        file.write(SHELL_APP + "extensions.append('autoreload')")
+    env = home.module("sitecustomize", "import sys", f"sys.prefix = {str(home.folder)!r}")
+    process = start_kernel(env={**home.env, **env})
+    check_loaded(process.client())
+    assert "already loaded" in process.client().execute("%load_ext autoreload").text()
+    assert "Traceback" not in process.log.read_text()
+
+
 @pytest.mark.parametrize("section", ["InteractiveShellApp", "IPKernelApp"])
-@pytest.mark.parametrize("name", ["ipython_config.py", "ipython_kernel_config.py"])
+@pytest.mark.parametrize("name", [IPYTHON, KERNEL])
 def test_lists_of_others_are_joined(
     start_kernel: Start, home: Home, section: str, name: str
 ) -> None:

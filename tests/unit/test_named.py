@@ -92,6 +92,14 @@ def test_our_own_lines_are_not_elsewhere(home: Path) -> None:
     assert whats(home) == [(profile.FILE, "c.IPKernelApp.extensions")]
 
 
+def test_what_our_lines_do_written_by_hand(home: Path) -> None:
+    lines = "from ipyext.autoload import configure\nconfigure()\n"
+    (home / "ipython_config.py").write_text("# " + lines.partition("\n")[0])
+    (home / profile.FILE).write_text(lines)
+    changes.make(profile.install(home / profile.FILE))
+    assert whats(home) == [(profile.FILE, "ipyext.autoload.configure")]
+
+
 @pytest.mark.parametrize("text", ["c = (", "raise SystemExit", "1 / 0"])
 def test_a_file_that_cannot_be_read(home: Path, text: str) -> None:
     (home / "ipython_config.py").write_text(text)

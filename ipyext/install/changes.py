@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import shutil
 import tempfile
@@ -100,10 +101,13 @@ class WriteFile(Change):
 
 
 def _put(path: Path, content: bytes | None) -> None:
+    path = Path(os.path.realpath(path))  # people link such files to a repository of theirs
     if content is None:
         path.unlink()
         return
-    path = Path(os.path.realpath(path))  # people link such files to a repository of theirs
+    if path.exists() and path.stat().st_nlink > 1:  # or in that way; a new file is no link
+        _overwrite(path, content)
+        return
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "wb") as file:
@@ -120,6 +124,23 @@ def _put(path: Path, content: bytes | None) -> None:
         with contextlib.suppress(OSError):
             os.unlink(name)
         raise
+
+
+def _overwrite(path: Path, content: bytes) -> None:
+    with path.open("r+b", buffering=0) as file:
+        old = file.read()
+        try:
+            _fill(file, content)
+        except BaseException:
+            _fill(file, old)
+            raise
+
+
+def _fill(file: io.FileIO, content: bytes) -> None:
+    file.seek(0)
+    while content:
+        content = content[file.write(content) :]
+    file.truncate()
 
 
 def make(changes: Sequence[Change]) -> None:
@@ -144,9 +165,20 @@ def make(changes: Sequence[Change]) -> None:
 
 
 def folders_for(folder: Path) -> list[Change]:
-    """The changes after which `folder` is there: one for each folder that is missing."""
+    """The changes after which `folder` is there: one for each folder that is missing.
+
+    Raises:
+        InstallError: a link, or something else than a folder, is where one of them has to be.
+    """
     missing: list[Change] = []
-    while not folder.exists():
+    while not folder.is_dir():
+        if folder.is_symlink():
+            raise InstallError(
+                f"{folder} is a link to {os.readlink(folder)}, which is no folder. "
+                "Nothing was changed."
+            )
+        if folder.exists():
+            raise InstallError(f"{folder} is no folder. Nothing was changed.")
         missing.append(MakeFolder(folder))
         folder = folder.parent
     return missing[::-1]

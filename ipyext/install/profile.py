@@ -118,7 +118,7 @@ def install(file: Path) -> list[Change]:
     if old is None:
         folders = folders_for(file.parent)
         block = _block(b"the file, folders: %d" % len(folders))
-        return [*folders, WriteFile(file, "", block, None)]
+        return [*folders, WriteFile(file, _led_to(file), block, None)]
     found = _find(file, old)
     if found is not None:
         # A block of an earlier release becomes one of this.
@@ -144,14 +144,27 @@ def uninstall(file: Path) -> list[Change]:
         return []
     before, rest = old[: found.start()], old[found.end() :]
     if not found["line"] and not before and not rest:
-        folders = folders_without([file], file.parent, int(found["folders"]))
-        return [WriteFile(file, "", None, old), *folders]
+        gone = [] if file.is_symlink() else [file]  # a link stays, and its folder with it
+        folders = folders_without(gone, file.parent, int(found["folders"]))
+        return [WriteFile(file, _led_to(file), None, old), *folders]
     if found["line"]:
         without = before[: -2 if before.endswith(b"\r\n") else -1]
         # What was written after the block must not end up in the last line before it.
         if not rest or without.endswith(b"\n") or not without:
             before = without
     return [WriteFile(file, "our lines are out; the rest is as it was", before + rest, old)]
+
+
+def _led_to(file: Path) -> str:
+    """A note on what is written, if `file` is a link."""
+    if not file.is_symlink():
+        return ""
+    end = Path(os.path.realpath(file))
+    if not end.parent.is_dir():
+        raise InstallError(
+            f"{file} is a link to {end}, and there is no such folder. Nothing was changed."
+        )
+    return f"that is {end}; the link stays"
 
 
 def _line_breaks(like: bytes, text: bytes) -> bytes:

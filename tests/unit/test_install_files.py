@@ -159,6 +159,61 @@ def test_a_linked_file_stays_a_link(install: Run, home: Path) -> None:
     assert (file.is_symlink(), real.read_bytes()) == (True, b"a = 1\n")
 
 
+def links(folder: Path) -> dict[str, str]:
+    return {
+        str(path.relative_to(folder)): os.readlink(path)
+        for path in folder.rglob("*")
+        if path.is_symlink()
+    }
+
+
+def test_a_link_to_a_file_that_is_to_come_stays(install: Run, home: Path) -> None:
+    file = profile_file(home)
+    file.parent.mkdir(parents=True)
+    (home / "dotfiles").mkdir()
+    file.symlink_to(home / "dotfiles" / "kernel.py")
+    before = tree(home), links(home)
+    assert str(home / "dotfiles" / "kernel.py") in install("--dry-run")[1]
+    assert (tree(home), links(home)) == before
+    assert install()[0] == 0
+    assert b"ipyext" in (home / "dotfiles" / "kernel.py").read_bytes()
+    assert install("--uninstall")[0] == 0
+    assert (tree(home), links(home)) == before
+
+
+def test_a_file_of_ours_that_became_a_link(install: Run, home: Path) -> None:
+    install()
+    file = profile_file(home)
+    file.rename(home / "kernel.py")
+    file.symlink_to(home / "kernel.py")
+    assert install("--uninstall")[0] == 0
+    assert (file.is_symlink(), (home / "kernel.py").exists()) == (True, False)
+
+
+@pytest.mark.parametrize("link", [".", "profile_default", f"profile_default/{FILE}"])
+def test_links_that_lead_nowhere(install: Run, home: Path, link: str) -> None:
+    """The dry run refuses, too."""
+    path = home / "ipython" / link
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.symlink_to(home / "nowhere" / "deep")
+    before = tree(home)
+    for options in (("--dry-run",), ()):
+        status, out, err = install(*options)
+        assert (status, out, err.count("\n")) == (1, "", 1)
+        assert "is a link to" in err
+        assert tree(home) == before
+
+
+def test_other_names_of_the_file_are_the_file(install: Run, home: Path) -> None:
+    file = profile_file(home, b"a = 1\n")
+    os.link(file, home / "dotfile.py")
+    install()
+    assert b"ipyext" in (home / "dotfile.py").read_bytes()
+    install("--uninstall")
+    assert (home / "dotfile.py").read_bytes() == b"a = 1\n"
+    assert file.samefile(home / "dotfile.py")
+
+
 def test_other_profiles(install: Run, home: Path) -> None:
     (home / "ipython" / "profile_work").mkdir(parents=True)
     status, _, err = install("--profile", "play")

@@ -187,7 +187,7 @@ def _install(command: argparse.ArgumentParser) -> None:
         const=sys.prefix,
         help="in the environment of this Python, for everybody who uses it",
     )
-    place.add_argument("--prefix", metavar="PATH", help="in the environment at PATH")
+    place.add_argument("--prefix", type=_path, metavar="PATH", help="in the environment at PATH")
     command.add_argument(
         "--display-name", metavar="TEXT", help="what front ends call the kernelspec"
     )
@@ -207,6 +207,12 @@ def _kernelspecs(**_: Any) -> list[str]:
     from ipyext.install import survey
 
     return [place.name for place in survey.places() if place.kind == "kernelspec"]
+
+
+def _path(text: str) -> str:
+    if not text:  # an unset variable, perhaps; it would be the current folder
+        raise argparse.ArgumentTypeError("it is empty")
+    return text
 
 
 def _seconds(text: str) -> float:

@@ -21,7 +21,9 @@ from ipyext.install.profile import ipython_dir
 MARK = "ipyext"  # in the metadata of a kernelspec that is ours
 PROTOCOL = "5.5"  # with supported_features: what kernels speak once the extension is loaded
 
-_NAME = re.compile(r"[a-z0-9._-]+")
+# As jupyter_client has it, but for a dash in front, which looks like an option, and for the length:
+# what a folder can be called.
+_NAME = re.compile(r"[a-z0-9._][a-z0-9._-]{,254}")
 
 
 def manager() -> KernelSpecManager:
@@ -38,8 +40,8 @@ def folder_of(name: str, prefix: str | None) -> Path:
     name = name.lower()  # as jupyter_client has it
     if not _NAME.fullmatch(name) or not name.strip("."):
         raise InstallError(
-            f"{name!r} cannot be the name of a kernelspec: it may have letters, digits, and "
-            "the characters - . _"
+            f"{name[:40]!r} cannot be the name of a kernelspec: it may have up to 255 letters, "
+            "digits, and the characters - . _, and does not begin with a dash"
         )
     if prefix is None:
         return Path(manager().user_kernel_dir, name)

@@ -18,7 +18,7 @@ _FIRST = b"# >>> ipyext >>> written by `ipyext install`, removed by `ipyext inst
 _LAST = b"# <<< ipyext <<<"
 _MARK = re.compile(rb"^# (>>> ipyext >>>|<<< ipyext <<<)", re.M)
 _BLOCK = re.compile(
-    rb"^# >>> ipyext >>>.*\n"
+    rb"^# >>> ipyext >>>.*?(?P<end>\r?\n)"
     rb"# Came with it: (?:(?P<line>the line break before it)|the file, folders: (?P<folders>\d+))"
     rb"\r?\n"
     rb"(?:(?!# >>> ipyext).*\n)*?"
@@ -123,11 +123,13 @@ def install(file: Path) -> list[Change]:
     if found is not None:
         # A block of an earlier release becomes one of this.
         came = b"the line break before it" if found["line"] else found[0].splitlines()[1][16:]
-        new = old[: found.start()] + _line_breaks(old, _block(came)) + old[found.end() :]
+        block = _block(came).replace(b"\n", found["end"])
+        new = old[: found.start()] + block + old[found.end() :]
         return [] if new == old else [WriteFile(file, "our lines in it", new, old)]
     _check_python(file, old)
     # Always a line break first: then taking the block out leaves exactly what was there.
-    new = old + _line_breaks(old, b"\n" + _block(b"the line break before it"))
+    block = b"\n" + _block(b"the line break before it")
+    new = old + (block.replace(b"\n", b"\r\n") if b"\r\n" in old else block)
     _check_python(file, new)
     return [WriteFile(file, "lines at its end; the rest is as it was", new, old)]
 
@@ -148,9 +150,9 @@ def uninstall(file: Path) -> list[Change]:
         folders = folders_without(gone, file.parent, int(found["folders"]))
         return [WriteFile(file, _led_to(file), None, old), *folders]
     if found["line"]:
-        without = before[: -2 if before.endswith(b"\r\n") else -1]
+        without = before.removesuffix(found["end"])
         # What was written after the block must not end up in the last line before it.
-        if not rest or without.endswith(b"\n") or not without:
+        if not rest or without.endswith((b"\n", b"\r")) or not without:
             before = without
     return [WriteFile(file, "our lines are out; the rest is as it was", before + rest, old)]
 
@@ -165,10 +167,6 @@ def _led_to(file: Path) -> str:
             f"{file} is a link to {end}, and there is no such folder. Nothing was changed."
         )
     return f"that is {end}; the link stays"
-
-
-def _line_breaks(like: bytes, text: bytes) -> bytes:
-    return text.replace(b"\n", b"\r\n") if b"\r\n" in like else text
 
 
 def _read(file: Path) -> bytes | None:
@@ -194,7 +192,8 @@ def _check_python(file: Path, content: bytes) -> None:
     try:
         compile(content, str(file), "exec", dont_inherit=True)
     except (SyntaxError, ValueError) as error:
-        place = f", line {error.lineno}" if isinstance(error, SyntaxError) else ""
+        line = getattr(error, "lineno", None)  # None for a null byte
+        place = "" if line is None else f", line {line}"
         raise InstallError(
             f"{file}{place}: {getattr(error, 'msg', error)}. Kernels do not read a file with such "
             "an error. Correct it first; nothing was changed."

@@ -27,6 +27,8 @@ FOUND = {
     "byte order mark": b"\xef\xbb\xbfc.A.b = 1\n",
     "another encoding": "# -*- coding: latin-1 -*-\nc.A.b = 'grün'\n".encode("latin-1"),
     "empty lines": b"\n\n\n",
+    "old Mac": b"c.A.b = 1\r# last\r",
+    "Windows, and one of old Mac at the end": b"c.A.b = 1\r\n# last\r",
 }
 
 
@@ -84,7 +86,7 @@ def test_what_is_in_the_file_stays(install: Run, home: Path, found: bytes) -> No
     now = file.read_bytes()
     assert now.startswith(found)
     assert now.count(b"configure()") == 1
-    assert (b"\r\n" in now) == (b"\r\n" in found)
+    assert (b"\r\n" in now[len(found) :]) == (b"\r\n" in found)
     assert file.stat().st_mode & 0o777 == 0o600
     compile(now, "config", "exec")
     status, out, _ = install()  # once more
@@ -268,6 +270,7 @@ def test_where_profiles_are(home: Path, monkeypatch: pytest.MonkeyPatch) -> None
     ("found", "what"),
     [
         (b"c.A.b = \n", "line 1"),
+        (b"c.A.b = 1\n\0", f"{FILE}: source code "),
         (b"a = 1\n# >>> ipyext >>> written by\n", "by hand"),
         (b"a = 1\n# <<< ipyext <<<\n", "by hand"),
     ],
@@ -393,8 +396,11 @@ def test_a_mark_that_names_files_elsewhere_is_not_ours(install: Run, home: Path)
 
 
 def test_names_that_jupyter_does_not_take(install: Run, home: Path) -> None:
-    for name in ("../x", "a b", "", "..", "ä"):
-        assert install("--kernelspec", name)[0] == 1
+    for name in ("../x", "a b", "", "..", "ä", "-x", "x" * 300):
+        for options in ([], ["--dry-run"], ["--uninstall"]):
+            status, out, err = install(f"--kernelspec={name}", *options)
+            assert (status, out, err.count("\n")) == (1, "", 1)
+            assert "cannot be the name of a kernelspec" in err
     assert tree(home) == {}
 
 
@@ -456,6 +462,8 @@ def test_it_says_so_if_loading_is_switched_off(
         ("--user", "--sys-prefix"),
         ("--display-name", "x"),
         ("--prefix",),
+        ("--prefix", ""),
+        ("--kernelspec", "x", "--prefix="),
         ("--bogus",),
         ("more",),
     ],

@@ -90,12 +90,12 @@ exit status:
 """
 
 _DOCTOR = """\
-Find out whether the extension works here: compare the versions with those that
-this release was checked with, say where it is loaded by itself, and try it on a
-stock kernel of this Python: load, every change it makes and why, control
-requests and a subshell while main loops, interrupts, the debugger on a running
-loop, and unload, after which the kernel must be what it was. Notebooks and
-running kernels are not touched.
+Find out whether the extension works here: look for what it depends on, compare
+the versions with those that this release was checked with, say where it is
+loaded by itself, and try it on a stock kernel of this Python: load, every
+change it makes and why, control requests and a subshell while main loops,
+interrupts, the debugger on a running loop, and unload, after which the kernel
+must be what it was. Notebooks and running kernels are not touched.
 """
 
 _DOCTOR_END = """\
@@ -267,13 +267,19 @@ def _run_demo(options: argparse.Namespace) -> int:
 
 
 def _run_doctor(options: argparse.Namespace) -> int:
-    from ipyext import doctor
+    from ipyext.doctor import needs
+
+    found = needs.look(options.timeout)
+    if any(need.problem for need in found):
+        needs.tell(found, sys.stdout, options.json)
+        return 1
+    from ipyext.doctor import examination
     from ipyext.doctor.report import DoctorJson, DoctorReport, DoctorText
 
     report: DoctorReport = (
         DoctorJson(sys.stdout) if options.json else DoctorText(sys.stdout, options.plain)
     )
-    return 0 if doctor.run(report, options.timeout) else 1
+    return 0 if examination.run(report, options.timeout, found) else 1
 
 
 def _run_install(options: argparse.Namespace) -> int:

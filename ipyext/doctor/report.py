@@ -11,10 +11,9 @@ from rich.markup import escape
 
 from ipyext.autoload import SWITCH
 from ipyext.demo.report import JsonReport, Outcome, Report, TextReport
+from ipyext.doctor.needs import FORMAT, Need
 from ipyext.install.survey import Place
 from ipyext_patches import Finding
-
-FORMAT = 1  # of the JSON; a new number means that something was renamed or removed
 
 
 @dataclass(frozen=True)
@@ -22,6 +21,7 @@ class Facts:
     """What can be seen without a kernel.
 
     Attributes:
+        needs: what it depends on, all of it there.
         findings: versions beside the checked range.
         beside: other versions by name, for reports of faults.
         places: where `ipyext install` has put it, to load by itself.
@@ -29,6 +29,7 @@ class Facts:
         disabled: whether kernels started from here do not load it all the same.
     """
 
+    needs: Sequence[Need]
     findings: Sequence[Finding]
     beside: dict[str, str]
     places: Sequence[Place]
@@ -61,6 +62,7 @@ class DoctorJson(JsonReport):
             "ipyext": found["ipyext"],
             "ok": found["ok"],
             "python": sys.executable,
+            "needs": [need.row() for need in self._facts.needs],
             "versions": [
                 {
                     "name": finding.checked.distribution,

@@ -16,6 +16,9 @@ from ipyext.demo.steps import STEPS
 
 
 def run(*arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
+    """Run the command; modules of a PYTHONPATH in `env` count over those of ours."""
+    paths = [env.get("PYTHONPATH"), os.environ.get("PYTHONPATH")]
+    env["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
     return subprocess.run(
         [sys.executable, "-m", "ipyext.cli", *arguments],
         capture_output=True,

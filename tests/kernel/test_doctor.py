@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from ipyext import __version__
-from ipyext.doctor.report import FORMAT
+from ipyext.doctor.needs import FORMAT
 from ipyext.doctor.steps import STEPS
 from tests.kernel.test_demo import run
 
@@ -31,7 +31,13 @@ def test_the_fields_are_those_that_are_documented(found: dict[str, Any]) -> None
     reference = Path(__file__).parents[2] / "docs" / "reference.md"
     documented = reference.read_text().split("### `ipyext doctor --json`")[1]
     assert (found["format"], found["ipyext"]) == (FORMAT, __version__)
-    for row in (found, found["versions"][0], found["patches"][0], found["steps"][0]):
+    for row in (
+        found,
+        found["needs"][0],
+        found["versions"][0],
+        found["patches"][0],
+        found["steps"][0],
+    ):
         for name in row:
             assert f"`{name}`" in documented, name
 
@@ -130,8 +136,84 @@ def test_a_version_that_was_not_checked(tmp_path: Path) -> None:
 
 
 def test_a_step_that_fails_is_told(tmp_path: Path) -> None:
-    (tmp_path / "sitecustomize.py").write_text("import sys; sys.modules['debugpy'] = None")
+    (tmp_path / "sitecustomize.py").write_text(
+        "import sys\nif 'ipykernel_launcher' in sys.orig_argv: sys.modules['debugpy'] = None\n"
+    )
     done = run("doctor", "--plain", PYTHONPATH=str(tmp_path))
     assert done.returncode == 1
     assert "Failed: Debug main while it loops." in done.stdout
     assert "Traceback" not in done.stderr
+
+
+NEEDS = [
+    "debugpy",
+    "ipykernel",
+    "jupyter_client",
+    "packaging",
+    "psutil",
+    "rich",
+    "tabulate",
+    "wrapt",
+]
+MISSING = """
+import sys
+from importlib import metadata
+real = metadata.version
+def version(name):
+    if name == {name!r}:
+        raise metadata.PackageNotFoundError(name)
+    return real(name)
+metadata.version = version
+sys.modules[{name!r}] = None
+"""
+
+
+def test_what_it_needs(found: dict[str, Any]) -> None:
+    assert sorted(need["name"] for need in found["needs"]) == NEEDS
+    assert all(need["ok"] and need["required"] and not need["problem"] for need in found["needs"])
+
+
+@pytest.mark.parametrize("name", NEEDS)
+def test_something_that_it_needs_is_missing(
+    tmp_path: Path, name: str, found: dict[str, Any]
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text(MISSING.format(name=name))
+    done = run("doctor", PYTHONPATH=str(tmp_path))
+    assert (done.returncode, done.stderr) == (1, "")
+    assert f"FAILED {name} " in done.stdout
+    advice = done.stdout.splitlines()[-1]
+    assert "-m pip install " in advice
+    assert f"{name}>=" in advice or f"{name}<" in advice
+    done = run("doctor", "--json", PYTHONPATH=str(tmp_path))
+    assert (done.returncode, done.stderr) == (1, "")
+    told = json.loads(done.stdout)
+    assert (told.keys(), told["ok"], told["steps"]) == (found.keys(), False, [])
+    (wrong,) = [need for need in told["needs"] if need["problem"] == "not installed"]
+    assert (wrong["name"], wrong["ok"]) == (name, False)
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("raise ImportError('lib.so is not there')", "ImportError: lib.so is not there"),
+        ("import os; os._exit(3)", "exit status 3"),
+    ],
+)
+def test_something_that_it_needs_is_broken(tmp_path: Path, text: str, why: str) -> None:
+    (tmp_path / "wrapt.py").write_text(text)
+    done = run("doctor", PYTHONPATH=str(tmp_path))
+    assert (done.returncode, done.stderr) == (1, "")
+    assert "FAILED wrapt " in done.stdout
+    assert why in done.stdout
+    assert "pip install --force-reinstall 'wrapt" in done.stdout
+
+
+def test_a_version_that_is_too_old(tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text(
+        "from importlib import metadata\n"
+        "real = metadata.version\n"
+        "metadata.version = lambda name: '0.1' if name == 'tabulate' else real(name)\n"
+    )
+    done = run("doctor", PYTHONPATH=str(tmp_path))
+    assert (done.returncode, done.stderr) == (1, "")
+    assert "FAILED tabulate >=0.9: version 0.1 is installed" in done.stdout

@@ -92,10 +92,11 @@ exit status:
 _DOCTOR = """\
 Find out whether the extension works here: look for what it depends on, compare
 the versions with those that this release was checked with, say where it is
-loaded by itself, and try it on a stock kernel of this Python: load, every
-change it makes and why, control requests and a subshell while main loops,
-interrupts, the debugger on a running loop, and unload, after which the kernel
-must be what it was. Notebooks and running kernels are not touched.
+loaded by itself, start a kernel with your own configuration to see whether that
+one loads it, and try it on a stock kernel of this Python: load, every change it
+makes and why, control requests and a subshell while main loops, interrupts, the
+debugger on a running loop, and unload, after which the kernel must be what it
+was. Notebooks and running kernels are not touched.
 """
 
 _DOCTOR_END = """\
@@ -105,7 +106,8 @@ examples:
   ipyext doctor --json            for programs; the reference describes the fields
 
 exit status:
-  0  the versions are checked ones, and every step did what it says
+  0  the versions are checked ones, your kernels start and load it where they are
+     told to, and every step did what it says
   1  something is wrong; the last lines say what, and what the kernel wrote
 """
 

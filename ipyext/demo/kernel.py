@@ -8,7 +8,7 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -72,12 +72,15 @@ LOADING = ("extensions", "extra_extensions", "exec_lines")
 class _ThisPython(KernelSpecManager):
     """Knows one kernel: ipykernel in the Python that runs us, whatever is installed elsewhere."""
 
+    def __init__(self, options: Sequence[str]) -> None:
+        super().__init__()
+        self._options = options
+
     def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
         return KernelSpec(
             argv=[
                 *(sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"),
-                # Over what configuration files of the environment or the system say.
-                *(f"--IPKernelApp.{name}=[]" for name in LOADING),
+                *self._options,
             ],
             display_name="Python (ipyext demo)",
             language="python",
@@ -89,13 +92,15 @@ class StockKernel:
 
     Args:
         timeout: seconds that any single wait may take.
+        configured: it does load that, and keeps out of the user's history.
 
     Raises:
         DemoError: on entering, if it does not start and answer in time.
     """
 
-    def __init__(self, timeout: float) -> None:
+    def __init__(self, timeout: float, configured: bool = False) -> None:
         self.timeout = timeout
+        self._configured = configured
         self._answers: dict[str, Answer] = defaultdict(Answer)
         self._sent: dict[str, float] = {}
         self._debug_events: list[dict[str, Any]] = []
@@ -107,10 +112,16 @@ class StockKernel:
         self._home = tempfile.TemporaryDirectory(prefix="ipyext-demo-")
         home = Path(self._home.name)
         self._log = home / "kernel.log"
+        environment = dict(os.environ)
+        if self._configured:
+            options = ["--HistoryManager.hist_file=:memory:"]
+        else:
+            # Over what configuration files of the environment or the system say.
+            options = [f"--IPKernelApp.{name}=[]" for name in LOADING]
+            environment.update({"IPYTHONDIR": str(home / "ipython"), SWITCH: "1"})
         self._manager = KernelManager(
-            kernel_spec_manager=_ThisPython(), connection_file=str(home / "kernel.json")
+            kernel_spec_manager=_ThisPython(options), connection_file=str(home / "kernel.json")
         )
-        environment = {**os.environ, "IPYTHONDIR": str(home / "ipython"), SWITCH: "1"}
         environment.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")  # debugpy warns about 3.11+
         try:
             with self._log.open("wb") as log:

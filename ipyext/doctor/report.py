@@ -18,7 +18,7 @@ from ipyext_patches import Finding
 
 @dataclass(frozen=True)
 class Facts:
-    """What can be seen without a kernel.
+    """What can be seen before the self-test.
 
     Attributes:
         needs: what it depends on, all of it there.
@@ -27,6 +27,10 @@ class Facts:
         places: where `ipyext install` has put it, to load by itself.
         elsewhere: where people have named it themselves.
         disabled: whether kernels started from here do not load it all the same.
+        dead: kernelspecs that cannot start.
+        loaded: whether a kernel with the user's configuration has loaded it by itself; None if
+            none was started, or it did not answer.
+        problem: what is wrong with that kernel; empty if nothing is.
     """
 
     needs: Sequence[Need]
@@ -35,6 +39,9 @@ class Facts:
     places: Sequence[Place]
     elsewhere: Sequence[Place]
     disabled: bool
+    dead: Sequence[Place]
+    loaded: bool | None
+    problem: str
 
     @property
     def fits(self) -> bool:
@@ -46,7 +53,7 @@ class DoctorReport(Report, Protocol):
     """Told the facts before the steps."""
 
     def facts(self, facts: Facts) -> None:
-        """What can be seen without a kernel."""
+        """What can be seen before the self-test."""
 
 
 class DoctorJson(JsonReport):
@@ -60,7 +67,7 @@ class DoctorJson(JsonReport):
         return {
             "format": FORMAT,
             "ipyext": found["ipyext"],
-            "ok": found["ok"],
+            "ok": found["ok"] and not self._facts.problem,
             "python": sys.executable,
             "needs": [need.row() for need in self._facts.needs],
             "versions": [
@@ -78,26 +85,30 @@ class DoctorJson(JsonReport):
                 {"kind": place.kind, "name": place.name, "path": str(place.path)}
                 for place in self._facts.places
             ],
-            "elsewhere": [
-                {
-                    "kind": place.kind,
-                    "name": place.name,
-                    "path": str(place.path),
-                    "what": place.what,
-                }
-                for place in self._facts.elsewhere
-            ],
+            "elsewhere": [_with_reason(place) for place in self._facts.elsewhere],
             "disabled": self._facts.disabled,
+            "loaded": self._facts.loaded,
+            "problem": self._facts.problem,
+            "dead": [_with_reason(place) for place in self._facts.dead],
             "patches": [row for outcome in outcomes for row in outcome.findings.details],
             **{name: found[name] for name in ("planned", "steps", "log")},
         }
+
+
+def _with_reason(place: Place) -> dict[str, str]:
+    return {
+        "kind": place.kind,
+        "name": place.name,
+        "path": str(place.path),
+        "what": place.what,
+    }
 
 
 class DoctorText(TextReport):
     """Readable progress; see `TextReport`."""
 
     def facts(self, facts: Facts) -> None:
-        self._fits = facts.fits
+        self._facts = facts
         console = self._console
         console.print("[bold]Versions[/], beside those that this release was checked with")
         for finding in facts.findings:
@@ -122,19 +133,32 @@ class DoctorText(TextReport):
             console.print("   nowhere; ipyext install --help says how to change that")
         if facts.elsewhere:
             console.print("[bold]Named elsewhere[/], by lines that `ipyext install` leaves alone")
-        for place in facts.elsewhere:
-            text = f"{place.kind} {place.name}: {place.path} ({place.what})"
-            console.print(f"   {escape(text)}", soft_wrap=True)
+        self._with_reasons(facts.elsewhere)
+        if facts.loaded is not None:
+            loads = "loads it" if facts.loaded else "does not load it"
+            console.print(f"   [dim]a kernel that was started with all that {loads}[/]")
+        if facts.dead:
+            console.print("[bold]Kernelspecs that cannot start[/], with or without ipyext")
+        self._with_reasons(facts.dead)
+        if facts.problem:
+            self._line(facts.problem, "red")
         if facts.disabled:
             self._line(f"{SWITCH} is set here: kernels started from here do not load it.", "red")
         console.print()
 
     def end(self, outcomes: Sequence[Outcome], log: str) -> None:
-        if self._fits:
+        if self._facts.fits:
             super().end(outcomes, log)
+            if self._facts.problem:
+                self._console.print("[bold red]But your own kernels have a problem[/], see above.")
             return
         self._console.print()
         self._console.print(
             "[bold red]ipyext does not load beside these versions[/], so nothing was tried. "
             "See the advice above."
         )
+
+    def _with_reasons(self, places: Sequence[Place]) -> None:
+        for place in places:
+            text = f"{place.kind} {place.name}: {place.path} ({place.what})"
+            self._console.print(f"   {escape(text)}", soft_wrap=True)

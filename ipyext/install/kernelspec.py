@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import platform
 import re
+import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
+from jupyter_client.kernelspec import KernelSpec, KernelSpecManager, NoSuchKernel
 from jupyter_core.paths import jupyter_path
 
 from ipyext import __version__
@@ -46,6 +48,25 @@ def folder_of(name: str, prefix: str | None) -> Path:
     if prefix is None:
         return Path(manager().user_kernel_dir, name)
     return Path(prefix).absolute() / "share" / "jupyter" / "kernels" / name
+
+
+def found() -> Iterator[tuple[str, Path, KernelSpec]]:
+    """All kernelspecs that Jupyter offers, by name."""
+    known = manager()
+    for name, folder in sorted(known.find_kernel_specs().items()):
+        with contextlib.suppress(NoSuchKernel, OSError, ValueError):  # Jupyter skips it, too
+            yield name, Path(folder), known.get_kernel_spec(name)
+
+
+def missing_program(spec: KernelSpec) -> str | None:
+    """The program that a kernelspec starts, if it is not there."""
+    if not spec.argv or "kernel_provisioner" in spec.metadata:  # it is started somewhere else
+        return None
+    program = str(spec.argv[0])
+    if re.fullmatch(r"python[\d.]*", program):  # jupyter_client takes its own
+        return None
+    program = program.replace("{resource_dir}", str(spec.resource_dir))
+    return None if shutil.which(program) else program
 
 
 def is_ours(folder: Path) -> bool:

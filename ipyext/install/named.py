@@ -13,7 +13,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from jupyter_client.kernelspec import NoSuchKernel
 from traitlets.config.loader import Config, JSONFileConfigLoader, LazyConfigValue
 
 from ipyext.autoload import EXTENSION
@@ -26,6 +25,7 @@ _FILES = (
     profile.FILE,
     str(Path(profile.FILE).with_suffix(".json")),
 )
+UNREADABLE = "kernels cannot read it"
 _SECTIONS = ("InteractiveShellApp", "IPKernelApp")
 _LISTS = ("extensions", "extra_extensions", "extra_extension")
 _NAMES = ("ipyext", EXTENSION)
@@ -49,7 +49,7 @@ def in_folder(folder: Path) -> Iterator[tuple[Path, str]]:
         try:
             found = _load(path)
         except (Exception, SystemExit) as error:
-            yield path, f"kernels cannot read it: {type(error).__name__}: {error}"
+            yield path, f"{UNREADABLE}: {type(error).__name__}: {error}"
             continue
         for setting, values in _settings(found):
             if any(value in _NAMES or _LOADS.search(value) for value in values):
@@ -69,16 +69,10 @@ def in_startup(folder: Path) -> Iterator[tuple[Path, str]]:
 
 def in_kernelspecs() -> Iterator[tuple[str, Path, str]]:
     """Kernelspecs that `install` has not written and that name it among a kernel's arguments."""
-    manager = kernelspec.manager()
-    for name, folder in sorted(manager.find_kernel_specs().items()):
-        if kernelspec.is_ours(Path(folder)):
-            continue
-        try:
-            arguments = manager.get_kernel_spec(name).argv
-        except (NoSuchKernel, OSError, ValueError):  # Jupyter does not offer it either
-            continue
-        for option in _options(arguments):
-            yield name, Path(folder), option
+    for name, folder, spec in kernelspec.found():
+        if not kernelspec.is_ours(folder):
+            for option in _options(spec.argv):
+                yield name, folder, option
 
 
 def _load(path: Path) -> Config:
@@ -106,7 +100,7 @@ def _values(value: Any) -> list[Any]:
 
 
 def _options(arguments: Sequence[str]) -> Iterator[str]:
-    for option, following in zip(arguments, [*arguments[1:], ""], strict=True):
+    for option, following in zip(arguments, [*arguments, ""][1:], strict=True):
         name, sign, value = option.partition("=")
         if not _OPTION.fullmatch(name):
             continue

@@ -59,3 +59,12 @@ def named_elsewhere() -> list[Place]:
     return found + [
         Place("kernelspec", name, path, what) for name, path, what in named.in_kernelspecs()
     ]
+
+
+def dead_kernelspecs() -> list[Place]:
+    """Kernelspecs that front ends offer and that cannot start: their program is not there."""
+    return [
+        Place("kernelspec", name, folder, f"{program} is not there")
+        for name, folder, spec in kernelspec.found()
+        if (program := kernelspec.missing_program(spec))
+    ]

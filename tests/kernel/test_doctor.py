@@ -81,6 +81,7 @@ def test_plain_and_where_it_is_installed(tmp_path: Path) -> None:
     assert f"profile default: {tmp_path}" in done.stdout
     assert f"kernelspec live: {tmp_path}" in done.stdout
     assert f"profile default: {startup} (line 1: %load_ext ipyext)" in done.stdout
+    assert "a kernel that was started with all that loads it" in done.stdout
     assert "control.handlers" in done.stdout
 
 
@@ -88,6 +89,7 @@ def test_the_self_test_is_on_a_stock_kernel_all_the_same(tmp_path: Path) -> None
     """Also where every kernel of the environment loads it."""
     assert run("install", "--prefix", str(tmp_path)).returncode == 0
     (tmp_path / "sitecustomize.py").write_text(f"import sys; sys.prefix = {str(tmp_path)!r}")
+    (tmp_path / "ipython").mkdir()
     mine = tmp_path / "etc" / "ipython" / "ipython_config.py"
     mine.write_text(
         "app = get_config().InteractiveShellApp\n"
@@ -96,9 +98,10 @@ def test_the_self_test_is_on_a_stock_kernel_all_the_same(tmp_path: Path) -> None
         "get_config().IPKernelApp.extensions = ['ipyext']\n"
         "print('configured')\n"
     )
-    done = run("doctor", "--json", PYTHONPATH=str(tmp_path))
+    done = run("doctor", "--json", PYTHONPATH=str(tmp_path), IPYTHONDIR=str(tmp_path / "ipython"))
     assert done.returncode == 0, done.stdout + done.stderr
     found = json.loads(done.stdout)
+    assert found["loaded"] is True
     assert [place["kind"] for place in found["autoload"]] == ["environment"]
     assert found["elsewhere"] == [
         {
@@ -217,3 +220,68 @@ def test_a_version_that_is_too_old(tmp_path: Path) -> None:
     done = run("doctor", PYTHONPATH=str(tmp_path))
     assert (done.returncode, done.stderr) == (1, "")
     assert "FAILED tabulate >=0.9: version 0.1 is installed" in done.stdout
+
+
+class Own:
+    """A home with a configuration."""
+
+    def __init__(self, folder: Path, config: str) -> None:
+        self.profile = folder / "ipython" / "profile_default"
+        self.profile.mkdir(parents=True)
+        (self.profile / "ipython_config.py").write_text(config)
+        self.env = {
+            "IPYTHONDIR": str(folder / "ipython"),
+            "JUPYTER_DATA_DIR": str(folder / "jupyter"),
+        }
+
+    def doctor(self, *options: str) -> tuple[int, dict[str, Any]]:
+        done = run("doctor", "--json", *options, **self.env)
+        assert done.stderr == ""
+        return done.returncode, json.loads(done.stdout)
+
+
+APPENDED_TWICE = """
+c.InteractiveShellApp.extensions.append("autoreload")
+c.IPKernelApp.extensions.append("autoreload")
+"""
+
+
+@pytest.mark.parametrize(
+    "config", [APPENDED_TWICE, "while True: pass", "c.IPKernelApp.extensions = {'autoreload'}"]
+)
+def test_a_configuration_with_which_no_kernel_starts(tmp_path: Path, config: str) -> None:
+    status, found = Own(tmp_path, config).doctor("--timeout=10")
+    assert (status, found["ok"], found["loaded"]) == (1, False, None)
+    assert "A kernel with your configuration does not start" in found["problem"]
+    assert str(tmp_path / "ipython" / "profile_default") in found["problem"]
+    assert all(step["ok"] for step in found["steps"])
+
+
+def test_a_kernel_that_does_not_load_what_it_is_told_to(tmp_path: Path) -> None:
+    own = Own(tmp_path, "")
+    assert run("install", **own.env).returncode == 0
+    file = own.profile / "ipython_kernel_config.py"
+    file.write_text("1 / 0\n" + file.read_text())
+    status, found = own.doctor()
+    assert (status, found["ok"], found["loaded"]) == (1, False, False)
+    assert f"did not load ipyext, as it is told to by {file}" in found["problem"]
+    assert "ZeroDivisionError" in found["problem"]
+
+
+def test_kernelspecs_of_an_environment_that_is_gone(tmp_path: Path) -> None:
+    own = Own(tmp_path, "")
+    folder = tmp_path / "jupyter" / "kernels"
+    for name, argv in {"gone": ["/gone/python"], "fine": ["python3"], "none": []}.items():
+        (folder / name).mkdir(parents=True)
+        spec = {"argv": argv, "display_name": name, "language": "python"}
+        (folder / name / "kernel.json").write_text(json.dumps(spec))
+    status, found = own.doctor()
+    assert (status, found["loaded"], found["problem"]) == (0, False, "")
+    assert found["dead"] == [
+        {
+            "kind": "kernelspec",
+            "name": "gone",
+            "path": str(folder / "gone"),
+            "what": "/gone/python is not there",
+        }
+    ]

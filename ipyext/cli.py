@@ -33,8 +33,9 @@ examples:
   ipyext doctor                      does it work here? for reports of faults, too
   ipyext COMMAND --help              more about a command
 
-completion in the shell, after pip install argcomplete:
-  eval "$(register-python-argcomplete ipyext)"
+completion, after pip install argcomplete, in the start file of the shell:
+  eval "$(register-python-argcomplete ipyext)"                bash, zsh
+  register-python-argcomplete --shell fish ipyext | source    fish
 """
 
 _DEMO = """\

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -496,8 +497,9 @@ def test_wrong_seconds(capsys: pytest.CaptureFixture[str], wrong: str) -> None:
         ("ipyext install --uninstall --kernelspec l", "live"),
     ],
 )
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_completion_in_the_shell(
-    install: Run, home: Path, tmp_path: Path, line: str, offered: str
+    install: Run, home: Path, tmp_path: Path, line: str, offered: str, shell: str
 ) -> None:
     (home / "ipython" / "profile_work").mkdir(parents=True)
     install("--kernelspec", "live")
@@ -508,9 +510,23 @@ def test_completion_in_the_shell(
         env={
             **os.environ,
             "_ARGCOMPLETE": "1",
+            "_ARGCOMPLETE_SHELL": shell,
+            "_ARGCOMPLETE_DFS": "\t",  # between a word and its help, in fish
             "_ARGCOMPLETE_STDOUT_FILENAME": str(tmp_path / "out"),
             "COMP_LINE": line,
             "COMP_POINT": str(len(line)),
         },
     )
-    assert (tmp_path / "out").read_text().strip() == offered
+    # The help of an option may stand beside it, in zsh and fish.
+    assert re.split(r"[\s:]", (tmp_path / "out").read_text().strip())[0] == offered
+
+
+def test_the_reference_says_how_shells_complete_it() -> None:
+    """With the options that the registering program has."""
+    reference = (Path(__file__).parents[2] / "docs" / "reference.md").read_text()
+    from argcomplete import shellcode
+
+    assert 'eval "$(register-python-argcomplete ipyext)"' in reference
+    assert "compdef _python_argcomplete ipyext" in shellcode(["ipyext"])  # compinit's
+    assert r"register-python-argcomplete --shell fish ipyext \| source" in reference
+    assert "complete --command ipyext" in shellcode(["ipyext"], shell="fish")

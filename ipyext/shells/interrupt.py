@@ -17,6 +17,7 @@ from enum import Enum
 from typing import Any
 
 from ipyext.shells.raising import raise_in, take_back
+from ipyext_patches import leave_out
 
 # Seconds. So the code that closes a gate meets two exceptions at most: see `_Steps`.
 SAME = 0.002
@@ -497,6 +498,7 @@ class _Steps(Awaitable[Any]):
                 if inspect.getcoroutinestate(self._coroutine) == inspect.CORO_CLOSED:
                     raise  # the cell let it through
                 # It came a moment too early or too late for the code: deliver it properly.
+                leave_out(error)
                 step, value = self._coroutine.throw, error
                 continue
             if late:  # the code has just begun to await something
@@ -505,4 +507,5 @@ class _Steps(Awaitable[Any]):
             try:
                 step, value = self._coroutine.send, (yield awaited)
             except BaseException as error:
+                leave_out(error)  # the frame of this method, and those of tasks
                 step, value = self._coroutine.throw, self._exception(error)

@@ -30,6 +30,12 @@ class Task(asyncio.Task[Any]):
         """The coroutine that the task was made of."""
         return self._coroutine
 
+    def exception(self) -> BaseException | None:
+        """As asyncio's, and it shows people's frames only."""
+        error = super().exception()
+        leave_out(error)
+        return error
+
 
 class _Stepped(Coroutine[Any, Any, Any]):
     """A coroutine whose code can be interrupted, and nothing of the event loop around it.
@@ -51,6 +57,9 @@ class _Stepped(Coroutine[Any, Any, Any]):
         return self._step(self._coroutine.send, value)
 
     def throw(self, *error: Any) -> Any:
+        for part in error:  # a type and a traceback may come with it
+            if isinstance(part, BaseException):
+                leave_out(part)
         return self._step(self._coroutine.throw, *error)
 
     def close(self) -> None:
@@ -74,6 +83,7 @@ class _Stepped(Coroutine[Any, Any, Any]):
                 if inspect.getcoroutinestate(self._coroutine) == inspect.CORO_CLOSED:
                     raise  # the code let it through
                 # It came a moment too early or too late for the code.
+                leave_out(error)
                 step, values = self._coroutine.throw, (error,)
 
 
@@ -81,7 +91,7 @@ def report(loop: asyncio.AbstractEventLoop, details: dict[str, Any]) -> None:
     """Have asyncio's reports of lost errors show under the cell that started what failed."""
     task, handle = details.get("task") or details.get("future"), details.get("handle")
     if isinstance(details.get("exception"), BaseException):
-        leave_out(details["exception"], __name__)
+        leave_out(details["exception"])
     where = getattr(task, "where", None) or getattr(handle, "_context", None)
     if where is None:
         loop.default_exception_handler(details)

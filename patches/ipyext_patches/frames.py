@@ -1,4 +1,4 @@
-"""Looking at what other threads are at."""
+"""Looking at what other threads are at, and at where errors have come from."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ import sys
 import threading
 from collections.abc import Iterator
 from types import TracebackType
+from typing import Any
 
 _looking = threading.RLock()
 _stopped = False  # by this module
+_BETWEEN = ("ipyext.shells.interrupt", "ipyext.shells.tasks")
 
 
 @contextlib.contextmanager
@@ -39,27 +41,37 @@ def no_collection() -> Iterator[None]:
                 _stopped = False
 
 
-def leave_out(error: BaseException | None, module: str) -> None:
-    """Leave out frames of that module in the tracebacks of `error` and of what it came from."""
+def leave_out(error: BaseException | None) -> None:
+    """Leave out our frames between a coroutine and what awaits it, which a person did not write.
+
+    In the traceback of `error`, of all that it came from, and of all that it is a group of.
+    """
 
     def is_of(traceback: TracebackType) -> bool:
-        return traceback.tb_frame.f_globals.get("__name__") == module
+        return traceback.tb_frame.f_globals.get("__name__") in _BETWEEN
 
-    one = error
-    seen: list[BaseException] = []
-    while one is not None and one not in seen:
-        seen.append(one)
+    ahead: list[BaseException | None] = [error]
+    seen: set[int] = set()
+    while ahead:
+        one = ahead.pop()
+        if one is None or id(one) in seen:
+            continue
+        seen.add(id(one))
         traceback = one.__traceback__
         while traceback is not None and is_of(traceback):
             traceback = traceback.tb_next
-        one.__traceback__ = traceback
+        if traceback is not one.__traceback__:
+            one.__traceback__ = traceback
         while traceback is not None:
             after = traceback.tb_next
             if after is not None and is_of(after):
                 traceback.tb_next = after.tb_next
             else:
                 traceback = after
-        one = one.__cause__ or one.__context__
+        parts: Any = getattr(one, "exceptions", ())  # an ExceptionGroup's
+        found = parts if isinstance(parts, tuple) else ()
+        ahead += [part for part in found if isinstance(part, BaseException)]
+        ahead += [one.__cause__, one.__context__]
 
 
 def _forked() -> None:

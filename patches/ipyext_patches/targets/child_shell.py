@@ -154,7 +154,7 @@ class ChildShellMixin:
             found = self._last_exc_info or found
         if found[0] is None:
             raise ValueError("No exception to find")
-        leave_out(found[1], "ipyext.shells.tasks")  # between a task and what awaits it
+        leave_out(found[1])
         self._last_exc_info = found
         return found
 

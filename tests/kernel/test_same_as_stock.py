@@ -1,0 +1,73 @@
+"""What code that does not use the extension shows: the same as in a stock kernel."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tests.wire import Answer, Wire
+
+COLOUR = re.compile(r"\x1b\[[\d;]*m")
+# Cells have the names of files on ipykernel 5 as soon as the extension is loaded.
+CELL = re.compile(r'<ipython-input-\d+-\w+>|[^\s"]*ipykernel_\d+/\d+\.py')
+
+HIDDEN = "    [... skipping hidden 1 frame]\n\n"
+
+
+def shown(answer: Answer) -> str:
+    """All that a cell has put out, without colours and numbers of cells."""
+    parts = [answer.text(), answer.text("stderr"), *answer.shown, str(answer.result)]
+    parts += answer.content.get("traceback", [])
+    text = CELL.sub("CELL", COLOUR.sub("", "\n".join(parts)))
+    return re.sub(r"(In ?)\[\d+\]", r"\1[N]", text)
+
+
+def compare(stock: Wire, *cells: str, child: bool = True) -> str:
+    """Run cells in main before and after loading, and in a child; what the last one has shown."""
+    expected = [shown(stock.execute(cell)) for cell in cells]
+    assert stock.execute("%load_ext ipyext").status == "ok"
+    assert [shown(stock.execute(cell)) for cell in cells] == expected
+    if child:
+        subshell = stock.create()
+        found = [shown(stock.execute(cell, subshell=subshell)) for cell in cells]
+        # IPython 9 counts the frame that runs a child's cells, which it leaves out.
+        assert [text.replace(HIDDEN, "") for text in found] == expected
+    return expected[-1]
+
+
+FAILING = "import asyncio\nasync def fail():\n    return 1 / 0\nloop = asyncio.get_running_loop()\n"
+AWAITS = {
+    "gather": "await asyncio.gather(fail(), fail())",
+    "a task": "await asyncio.create_task(fail())",
+    "a thread": "await loop.run_in_executor(None, lambda: 1 / 0)",
+    "a timeout": "await asyncio.wait_for(asyncio.create_task(fail()), 30)",
+    "caught": "try:\n    await asyncio.create_task(fail())\nexcept Exception:\n"
+    "    import traceback; traceback.print_exc()",
+    "chained": "try:\n    await asyncio.create_task(fail())\nexcept Exception as error:\n"
+    "    raise ValueError from error",
+    "returned": "import traceback\n"
+    "found = await asyncio.gather(fail(), return_exceptions=True)\n"
+    "traceback.print_exception(None, found[0], found[0].__traceback__)",
+    "looked at": "import traceback\ntask = asyncio.create_task(fail())\n"
+    "await asyncio.wait([task])\n"
+    "traceback.print_exception(None, task.exception(), task.exception().__traceback__)",
+    "two tasks": "async def between():\n    await asyncio.create_task(fail())\n"
+    "await asyncio.create_task(between())",
+}
+
+
+@pytest.mark.parametrize("code", AWAITS.values(), ids=AWAITS)
+def test_an_await_that_fails(stock: Wire, code: str) -> None:
+    assert "ZeroDivisionError" in compare(stock, FAILING + code)
+
+
+def test_a_group_of_errors(stock: Wire) -> None:
+    code = (
+        "import sys, traceback\n"
+        "try:\n    async with asyncio.TaskGroup() as group:\n        group.create_task(fail())\n"
+        "except BaseException:\n    traceback.print_exc()"
+    )
+    if stock.execute("import asyncio; asyncio.TaskGroup").status == "error":  # before Python 3.11
+        code = "await fail()"
+    assert "ZeroDivisionError" in compare(stock, FAILING + code)

@@ -71,3 +71,8 @@ def test_a_group_of_errors(stock: Wire) -> None:
     if stock.execute("import asyncio; asyncio.TaskGroup").status == "error":  # before Python 3.11
         code = "await fail()"
     assert "ZeroDivisionError" in compare(stock, FAILING + code)
+
+
+@pytest.mark.parametrize("code", ["input('?')", "import getpass\ngetpass.getpass('?')"])
+def test_input_that_is_not_allowed(stock: Wire, code: str) -> None:
+    assert "StdinNotImplementedError" in compare(stock, code, child=False)

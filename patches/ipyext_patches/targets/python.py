@@ -14,6 +14,7 @@ import threading
 import time
 from typing import Any
 
+from ipyext_patches.frameless import Frameless
 from ipyext_patches.ledger import Action, Change, Ledger, SetAttribute, Wrap
 from ipyext_patches.ports import Hooks
 from ipyext_patches.spec import Patch, function
@@ -206,26 +207,30 @@ def input_changes(ledger: Ledger, hooks: Hooks, kernel: Any) -> list[Change]:
             else:
                 stock_restore()
 
-    def dispatch_input(prompt: object = "", /) -> str:
+    def of_input() -> Any:
         context = hooks.current() if switch.on else None
-        if context is not None:
-            return context.ask(str(prompt), False)
-        if state.cells:
-            return str(kernel.raw_input(prompt))
-        return str(state.plain_input(prompt))
+        if context is None:
+            return kernel.raw_input if state.cells else state.plain_input
 
-    def dispatch_getpass(prompt: str = "Password: ", stream: Any = None, **options: Any) -> str:
+        def ask(prompt: object = "", /) -> str:
+            return context.ask(str(prompt), False)
+
+        return ask
+
+    def of_getpass() -> Any:
         context = hooks.current() if switch.on else None
-        if context is not None:
+        if context is None:
+            return kernel.getpass if state.cells else state.plain_getpass
+
+        def ask(prompt: str = "Password: ", stream: Any = None, **options: Any) -> str:
             return context.ask(prompt, True)
-        if state.cells:
-            return str(kernel.getpass(prompt, stream, **options))
-        return str(state.plain_getpass(prompt, stream, **options))
+
+        return ask
 
     return [
         SetAttribute(FORWARD, kernel, "_forward_input", forward),
         SetAttribute(RESTORE, kernel, "_restore_input", restore),
-        Action(INPUT, lambda: state.open(dispatch_input, dispatch_getpass), state.close),
+        Action(INPUT, lambda: state.open(of_input, of_getpass), state.close),
     ]
 
 
@@ -244,7 +249,7 @@ class _InputState:
         self.plain_input: Any = None
         self.plain_getpass: Any = None
 
-    def open(self, dispatch_input: Any, dispatch_getpass: Any) -> None:
+    def open(self, of_input: Any, of_getpass: Any) -> None:
         kernel = self._kernel
         with self.lock:
             in_cell = getattr(builtins.input, "__self__", None) is kernel
@@ -253,8 +258,8 @@ class _InputState:
                 self.plain_input, self.plain_getpass = kernel._sys_raw_input, kernel._save_getpass
             else:
                 self.plain_input, self.plain_getpass = builtins.input, getpass.getpass
-            builtins.input = dispatch_input
-            getpass.getpass = dispatch_getpass
+            builtins.input = Frameless(self.plain_input, of_input)
+            getpass.getpass = Frameless(self.plain_getpass, of_getpass)
             self.ours = True
 
     def close(self) -> None:

@@ -33,6 +33,12 @@ class Wire(Protocol):
 Asker = Callable[["Request", str, bool], str]
 
 
+def allows_input(message: Message) -> bool:
+    """Whether the client that sent this request takes questions."""
+    content = message.get("content")
+    return isinstance(content, dict) and bool(content.get("allow_stdin", False))
+
+
 class Request:
     """A request on its way through the kernel.
 
@@ -132,6 +138,10 @@ class Request:
 
     def flush(self, stream: Any) -> None:
         self.output.flush(stream)
+
+    @property
+    def can_ask(self) -> bool:
+        return allows_input(self.message)
 
     def ask(self, prompt: str, password: bool) -> str:
         if self._asker is None:

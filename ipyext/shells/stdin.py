@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from IPython.core.error import StdinNotImplementedError
 
-from ipyext.shells.request import Message
+from ipyext.shells.request import Message, allows_input
 from ipyext.shells.shell import Shell
 from ipyext.shells.waiting import Pause
 
@@ -77,8 +77,7 @@ class Stdin:
             StdinNotImplementedError: the request does not allow it.
             EOFError, KeyboardInterrupt: see `Waiter.line`.
         """
-        content = parent.get("content")
-        if not isinstance(content, dict) or not content.get("allow_stdin", False):
+        if not allows_input(parent):
             raise StdinNotImplementedError(
                 "input() was called, but this front end does not support input requests. "
                 "Run the cell in a front end that does, or pass the value in another way."

@@ -38,6 +38,10 @@ class Context(Protocol):
     def sleep(self, seconds: float) -> None:
         """Sleep so that an interrupt ends it."""
 
+    @property
+    def can_ask(self) -> bool:
+        """Whether the client of this request takes questions."""
+
     def ask(self, prompt: str, password: bool) -> str:
         """Ask the client of this request for a line of input."""
 

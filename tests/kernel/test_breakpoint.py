@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from tests.conftest import LANE
 from tests.dap import JupyterDap
 from tests.wire import Answer, Wire
 
@@ -29,8 +30,12 @@ def test_breakpoint_without_the_debugger(kernel: Wire, where: str | None) -> Non
 
 
 def test_breakpoint_nobody_can_answer(kernel: Wire, where: str | None) -> None:
+    """As in the stock kernel, where ipykernel 6 and 7 go on and 5 has a prompt that fails."""
     answer = kernel.execute(FUNCTION, subshell=where)
-    assert answer.content["ename"] == "StdinNotImplementedError"
+    if LANE == 5:
+        assert answer.content["ename"] == "StdinNotImplementedError"
+    else:
+        assert (answer.status, answer.result, answer.text()) == ("ok", "6", "")
     assert kernel.execute("1 + 1", subshell=where).result == "2"
 
 

@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from tests.conftest import LANE
 from tests.wire import Answer, Wire
 
 COLOUR = re.compile(r"\x1b\[[\d;]*m")
@@ -76,3 +77,8 @@ def test_a_group_of_errors(stock: Wire) -> None:
 @pytest.mark.parametrize("code", ["input('?')", "import getpass\ngetpass.getpass('?')"])
 def test_input_that_is_not_allowed(stock: Wire, code: str) -> None:
     assert "StdinNotImplementedError" in compare(stock, code, child=False)
+
+
+def test_breakpoint_where_nobody_can_answer(stock: Wire) -> None:
+    expected = compare(stock, "x = 1\nbreakpoint()\nprint('went on')", child=False)
+    assert LANE == 5 or expected.startswith("went on\n")

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from types import FrameType
 from typing import Any
 
+from ipyext_patches.frameless import Frameless
 from ipyext_patches.ledger import Change, Ledger, SetAttribute, Wrap
 from ipyext_patches.ports import Hooks
 from ipyext_patches.spec import Patch, function
@@ -18,7 +19,8 @@ from ipyext_patches.targets.visible import cut_traceback, drop_unbegun, is_ours,
 BREAKPOINT = Patch(
     id="stops.breakpoint",
     target="sys.breakpointhook",
-    what="breakpoint() stops in the debugger while that is on; else it is a prompt of pdb.",
+    what="breakpoint() stops in the debugger while that is on; else it is a prompt of pdb, or the "
+    "stock kernel's where the front end takes no input.",
     why="pdb would fight with the debugger for the trace function of the thread.",
     upstream="PEP 553; debugpy.breakpoint",
 )
@@ -63,15 +65,22 @@ def changes(ledger: Ledger, hooks: Hooks, main: Any) -> Iterator[Change]:
     # debugpy's own, which ipykernel 6 and 7 import, does nothing as long as nobody debugs.
     plain = former is sys.__breakpointhook__ or former.__module__.startswith("debugpy")
 
-    def breakpointhook(*args: Any, **kwargs: Any) -> Any:
+    def hook() -> Any:
         if not ledger.switch.on or not plain:
-            return former(*args, **kwargs)
-        frame = sys._getframe(1)
+            return former
         if os.environ.get("PYTHONBREAKPOINT"):
-            return sys.__breakpointhook__(*args, **kwargs)
+            return sys.__breakpointhook__
+        frame = sys._getframe(2)  # 1 is `Frameless`
         if hooks.debugger.on:
-            return hooks.debugger.break_here(frame)
-        return _Prompt().set_trace(frame)
+            return lambda *_args, **_kwargs: hooks.debugger.break_here(frame)
+        if can_ask():
+            return lambda *_args, **_kwargs: _Prompt().set_trace(frame)
+        # Nobody could go on from a prompt, so executed notebooks go through or fail as ever.
+        return former
+
+    def can_ask() -> bool:
+        context = hooks.current()
+        return bool(main.kernel._allow_stdin) if context is None else context.can_ask
 
     def showtraceback(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
         if isinstance(sys.exc_info()[1], KeyboardInterrupt):
@@ -98,7 +107,7 @@ def changes(ledger: Ledger, hooks: Hooks, main: Any) -> Iterator[Change]:
         with untraced():  # it is slow enough
             return draw(*args, **kwargs)
 
-    yield SetAttribute(BREAKPOINT, sys, "breakpointhook", breakpointhook)
+    yield SetAttribute(BREAKPOINT, sys, "breakpointhook", Frameless(former, hook))
     yield Wrap(UNCAUGHT, type(main), "showtraceback", showtraceback, ledger.switch)
     if hasattr(type(main), "_format_exception_for_storage"):
         yield Wrap(STORED, type(main), "_format_exception_for_storage", stored, ledger.switch)

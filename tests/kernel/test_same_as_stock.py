@@ -82,3 +82,7 @@ def test_input_that_is_not_allowed(stock: Wire, code: str) -> None:
 def test_breakpoint_where_nobody_can_answer(stock: Wire) -> None:
     expected = compare(stock, "x = 1\nbreakpoint()\nprint('went on')", child=False)
     assert LANE == 5 or expected.startswith("went on\n")
+
+
+def test_timeit_that_fails(stock: Wire) -> None:
+    assert "ZeroDivisionError" in compare(stock, "%timeit 1 / 0")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import functools
+import sys
 import types
+from types import FrameType
 from typing import Any
 
 from IPython.core.magic import Magics
 
+from ipyext_patches.frameless import Frameless
 from ipyext_patches.ledger import Change, SetAttribute
 from ipyext_patches.spec import Patch
 
@@ -32,19 +34,26 @@ def change(main: Any) -> Change:
         owner = getattr(magic, "__self__", None)
         if args not in (("line", "timeit"), ("timeit",)) or not isinstance(owner, Magics):
             return magic
-        return types.MethodType(_at_top_level(magic.__func__, main), owner)
+        return types.MethodType(_Timeit(magic.__func__, main), owner)
 
     return SetAttribute(TIMEIT, main, lookup, found)
 
 
-def _at_top_level(timeit: Any, main: Any) -> Any:
-    @functools.wraps(timeit)
-    def without_locals(
-        magics: Any, line: str = "", cell: str | None = None, local_ns: Any = None
-    ) -> Any:
-        __tracebackhide__ = True
-        if local_ns is main.user_ns or local_ns is magics.shell.user_ns:
-            local_ns = None
-        return timeit(magics, line, cell, local_ns)
+class _Timeit(Frameless):
+    """The function of `%timeit`, to which IPython gives its caller's variables if it needs them."""
 
-    return without_locals
+    def __init__(self, timeit: Any, main: Any) -> None:
+        super().__init__(timeit, lambda: timeit)
+        self._main = main
+
+    @property
+    def needs_local_scope(self) -> bool:
+        """Whether the code that calls it has variables of its own. Asked by `run_line_magic`."""
+        magic = sys._getframe(1).f_locals
+        caller: FrameType | None = sys._getframe(1)
+        for _ in range(magic.get("stack_depth", 0)):
+            caller = caller and caller.f_back
+        if caller is None or "stack_depth" not in magic:  # called by others
+            return True
+        found = caller.f_locals
+        return found is not self._main.user_ns and found is not magic["self"].user_ns

@@ -190,6 +190,11 @@ class Engine:
     def list_children(self) -> list[str]:
         return [str(child.id) for child in self.registry.all()]
 
+    def end_child(self) -> None:
+        shell = self.current_shell()
+        if isinstance(shell, ChildShell):  # a helper is in no table, and stays
+            self.delete(shell)
+
     def uninterrupted(self) -> AbstractContextManager[None]:
         # By number: in a thread that is just being started there is no Thread for it yet, and
         # `current_thread` would make a dummy one, for good.

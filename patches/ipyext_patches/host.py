@@ -152,6 +152,7 @@ class Host:
             completer,
             debugpy_api,
             dropped,
+            exits,
             figures,
             history,
             import_locks,
@@ -181,6 +182,7 @@ class Host:
         yield from python.blocking_changes(ledger, hooks)
         yield from import_locks.changes(ledger, hooks)
         yield dropped.change(ledger, hooks)
+        yield exits.change(ledger, hooks, main)
         yield python.interval_change()
         yield python.thread_shutdown_change(hooks)
         yield from python.input_changes(ledger, hooks, stock)

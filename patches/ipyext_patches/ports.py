@@ -163,6 +163,9 @@ class Hooks(Protocol):
     def current_cell(self) -> str | None:
         """The text of the cell that the calling code belongs to. Any thread."""
 
+    def end_child(self) -> None:
+        """Delete the child whose cell calls this; the cell goes on to its end."""
+
     def list_children(self) -> list[str]:
         """Ids of our child subshells. Any thread."""
 

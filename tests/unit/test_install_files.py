@@ -469,7 +469,10 @@ def test_it_says_so_if_loading_is_switched_off(
         ("more",),
     ],
 )
-def test_wrong_arguments(install: Run, home: Path, wrong: tuple[str, ...]) -> None:
+def test_wrong_arguments(
+    install: Run, home: Path, monkeypatch: pytest.MonkeyPatch, wrong: tuple[str, ...]
+) -> None:
+    monkeypatch.chdir(home)
     status, out, err = install(*wrong)
     assert (status, out, "usage: ipyext install" in err) == (2, "", True)
     assert tree(home) == {}

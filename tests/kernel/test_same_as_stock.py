@@ -13,6 +13,7 @@ COLOUR = re.compile(r"\x1b\[[\d;]*m")
 # Cells have the names of files on ipykernel 5 as soon as the extension is loaded.
 CELL = re.compile(r'<ipython-input-\d+-\w+>|[^\s"]*ipykernel_\d+/\d+\.py')
 
+KERNELS = re.compile(r"0x[0-9a-f]+|\d+ hidden frame")  # how deep the kernel itself is
 HIDDEN = "    [... skipping hidden 1 frame]\n\n"
 
 
@@ -86,3 +87,17 @@ def test_breakpoint_where_nobody_can_answer(stock: Wire) -> None:
 
 def test_timeit_that_fails(stock: Wire) -> None:
     assert "ZeroDivisionError" in compare(stock, "%timeit 1 / 0")
+
+
+def test_where_a_prompt_at_the_end_of_a_cell_stops(stock: Wire) -> None:
+    """Python 3.13 stops in the cell, those before in IPython, with `where` and a step as well."""
+    code = "import pdb; pdb.set_trace()"
+    found = []
+    for _ in range(2):
+        running = stock.send_execute(code, allow_stdin=True)
+        for command in ("w", "s", "q"):
+            (asked,) = stock.wait_for_input()
+            stock.answer_input(asked, command)
+        found.append(KERNELS.sub("N", shown(stock.wait(running)[0])))
+        assert stock.execute("%load_ext ipyext").status == "ok"
+    assert found[0] == found[1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bdb
 import os
 import pdb
 import sys
@@ -14,7 +15,13 @@ from ipyext_patches.ledger import Change, Ledger, SetAttribute, Wrap
 from ipyext_patches.ports import Hooks
 from ipyext_patches.spec import Patch, function
 from ipyext_patches.targets.tracing import untraced
-from ipyext_patches.targets.visible import cut_traceback, drop_unbegun, is_ours, used_by_the_kernel
+from ipyext_patches.targets.visible import (
+    cut_traceback,
+    drop_unbegun,
+    is_ours,
+    used_by_the_kernel,
+    works_for_us,
+)
 
 BREAKPOINT = Patch(
     id="stops.breakpoint",
@@ -23,6 +30,14 @@ BREAKPOINT = Patch(
     "stock kernel's where the front end takes no input.",
     why="pdb would fight with the debugger for the trace function of the thread.",
     upstream="PEP 553; debugpy.breakpoint",
+)
+PROMPTS = Patch(
+    id="stops.prompts",
+    target="bdb.Bdb.stop_here, bdb.Bdb.get_stack",
+    what="Prompts of pdb neither stop in the extension's own code nor show it.",
+    why="It is between a cell and IPython: `pdb.set_trace()` at the end of a cell stopped there.",
+    upstream="Lib/bdb.py",
+    shape=function(),
 )
 UNCAUGHT = Patch(
     id="stops.uncaught",
@@ -45,18 +60,10 @@ STORED = Patch(
 
 
 class _Prompt(pdb.Pdb):
-    """pdb's, but our own code between the cell and IPython is neither stepped into nor shown."""
+    """pdb's, but it does not stop in the standard library while that works for the kernel."""
 
     def stop_here(self, frame: FrameType) -> bool:
-        if is_ours(frame) or used_by_the_kernel(frame):
-            return False
-        return bool(super().stop_here(frame))
-
-    def get_stack(self, f: Any, t: Any) -> tuple[list[tuple[FrameType, int]], int]:
-        stack, index = super().get_stack(f, t)
-        current = stack[index]
-        shown = [entry for entry in stack if entry is current or not is_ours(entry[0])]
-        return shown, shown.index(current)
+        return not used_by_the_kernel(frame) and bool(super().stop_here(frame))
 
 
 def changes(ledger: Ledger, hooks: Hooks, main: Any) -> Iterator[Change]:
@@ -107,7 +114,18 @@ def changes(ledger: Ledger, hooks: Hooks, main: Any) -> Iterator[Change]:
         with untraced():  # it is slow enough
             return draw(*args, **kwargs)
 
+    def stop_here(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
+        return not works_for_us(args[0]) and wrapped(*args, **kwargs)
+
+    def get_stack(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
+        stack, index = wrapped(*args, **kwargs)
+        current = stack[index] if stack else None
+        shown = [entry for entry in stack if entry is current or not is_ours(entry[0])]
+        return shown, shown.index(current) if stack else 0
+
     yield SetAttribute(BREAKPOINT, sys, "breakpointhook", Frameless(former, hook))
+    yield Wrap(PROMPTS, bdb.Bdb, "stop_here", stop_here, ledger.switch)
+    yield Wrap(PROMPTS, bdb.Bdb, "get_stack", get_stack, ledger.switch)
     yield Wrap(UNCAUGHT, type(main), "showtraceback", showtraceback, ledger.switch)
     if hasattr(type(main), "_format_exception_for_storage"):
         yield Wrap(STORED, type(main), "_format_exception_for_storage", stored, ledger.switch)

@@ -126,6 +126,16 @@ def is_ours(frame: FrameType) -> bool:
     return package(frame) in _OURS
 
 
+def works_for_us(frame: FrameType | None) -> bool:
+    """Whether this is code of the extension, or a library at work for it."""
+    while frame is not None and not is_ours(frame):
+        file = frame.f_code.co_filename
+        if package(frame) == "IPython" or not (_is_library(file) or _INSTALLED in file):
+            return False
+        frame = frame.f_back
+    return frame is not None
+
+
 def _is_internal(frame: FrameType) -> bool:
     return package(frame) in _INTERNAL
 

@@ -149,6 +149,7 @@ class Host:
         from ipyext_patches.targets import (
             capture,
             cells,
+            child_shell,
             completer,
             debugpy_api,
             dropped,
@@ -196,6 +197,7 @@ class Host:
         self._cell_names.hooks = hooks
         yield from cells.changes(ledger, hooks, main, self.lane, self._cell_names)
         yield from stops.changes(ledger, hooks, main)
+        yield from child_shell.changes(ledger, hooks, main)
         for name, handler in handlers.items():
             yield SetItem(HANDLERS, stock.control_handlers, name, handler)
         if self.has_shell_channel_thread:

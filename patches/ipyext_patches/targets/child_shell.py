@@ -27,7 +27,9 @@ from IPython.core.payload import PayloadManager
 from IPython.core.pylabtools import mpl_runner
 
 from ipyext_patches.frames import leave_out
-from ipyext_patches.ports import Context, Message
+from ipyext_patches.ledger import Change, Ledger, Wrap
+from ipyext_patches.ports import Context, Hooks, Message
+from ipyext_patches.spec import Patch, Wrapper, function
 from ipyext_patches.targets import afterwards
 from ipyext_patches.targets.history import ChildHistory, HistorySink
 from ipyext_patches.targets.namespace import ChildNamespace, is_reserved
@@ -44,6 +46,17 @@ class _SharedTraits(dict):  # type: ignore[type-arg]
 
     def __missing__(self, name: str) -> Any:
         return self._shared[name]
+
+
+ERRORS = Patch(
+    id="ipython.errors",
+    target="IPython.core.interactiveshell.InteractiveShell.showtraceback, _showtraceback, "
+    "showsyntaxerror, _get_exc_info",
+    what="Called on main's shell by code of a child, they show the child's errors.",
+    why="Tools that replace them in main's shell keep main's own to call it: rich.traceback does.",
+    upstream="IPython/core/interactiveshell.py; rich/traceback.py install",
+    shape=function(),
+)
 
 
 class _NullTrap:
@@ -88,7 +101,20 @@ class ChildShellMixin:
     def showtraceback(self, *args: Any, **kwargs: Any) -> None:
         context = self._context()
         if context is None or not context.muted:  # nobody would see it, and it takes a while
-            super().showtraceback(*args, **kwargs)  # type: ignore[misc]
+            self._as_main("showtraceback", *args, **kwargs)
+
+    def _showtraceback(self, *args: Any, **kwargs: Any) -> None:
+        self._as_main("_showtraceback", *args, **kwargs)
+
+    def showsyntaxerror(self, *args: Any, **kwargs: Any) -> None:
+        self._as_main("showsyntaxerror", *args, **kwargs)
+
+    def _as_main(self, name: str, *args: Any, **kwargs: Any) -> None:
+        """Call what people have put in its place in main's shell, or else IPython's method."""
+        method, own = getattr(super(), name), vars(self.main).get(name)
+        # ipykernel puts main's method there itself when it has set a backend of matplotlib.
+        plain = own is None or _function(own) is _function(method)
+        (method if plain else own)(*args, **kwargs)
 
     def set_parent(self, parent: Message) -> None:
         """Nothing to keep: outputs look up the request that they belong to."""
@@ -268,6 +294,30 @@ class ChildShellMixin:
         if getattr(owner, "default_runner", None) is not None:  # since a %matplotlib, of %run
             twin.default_runner = mpl_runner(self.safe_execfile)
         return twin
+
+
+def changes(ledger: Ledger, hooks: Hooks, main: Any) -> Iterator[Change]:
+    """See `ERRORS`."""
+
+    def meant(name: str) -> Wrapper:
+        def method(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
+            context = hooks.current() if instance is main else None
+            child = None if context is None else context.interactive
+            if child is not None:
+                # Not the child's own method, which would look for what people have put there.
+                owner = child if name == "_get_exc_info" else super(ChildShellMixin, child)
+                wrapped = getattr(owner, name)
+            return wrapped(*args, **kwargs)
+
+        return method
+
+    for name in ("showtraceback", "_showtraceback", "showsyntaxerror", "_get_exc_info"):
+        yield Wrap(ERRORS, type(main), name, meant(name), ledger.switch)
+
+
+def _function(method: Any) -> Any:
+    """What is behind a bound method, under whatever wraps it."""
+    return inspect.unwrap(getattr(method, "__func__", method))
 
 
 @functools.lru_cache(maxsize=4)

@@ -154,7 +154,7 @@ class Shell:
             return bool(found)
 
     def started(self, process: Any) -> None:
-        """`process`, a subprocess.Popen, was started by this shell's code."""
+        """`process`, a subprocess.Popen, is being started by this shell's code."""
         with self._lock:
             if self._processes is None:  # few shells start any
                 self._processes = weakref.WeakSet()
@@ -167,7 +167,11 @@ class Shell:
             return self._running_processes()
 
     def _running_processes(self) -> list[Any]:
-        return [process for process in self._processes or () if process.returncode is None]
+        return [
+            process
+            for process in self._processes or ()
+            if getattr(process, "pid", None) is not None and process.returncode is None
+        ]
 
     def signal(self, processes: list[Any], cell: Any) -> None:
         """SIGINT to these and to what `cell` has started since, as Ctrl-C would. Any thread."""

@@ -189,7 +189,7 @@ class Host:
         yield from python.input_changes(ledger, hooks, stock)
         for one in magics:
             yield from ipython.magics_changes(MAGICS, main, one)
-        yield from ipython.parse_changes(ledger, main)
+        yield from ipython.parse_changes(ledger, hooks, main)
         yield timing.change(main)
         yield from ipython.interrupt_changes(hooks, stock, main)
         yield from completer.changes(MAGICS, ledger, hooks, main, completers)

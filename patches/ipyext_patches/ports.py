@@ -131,7 +131,7 @@ class Hooks(Protocol):
         """The history manager of the calling child subshell; None where main's is meant."""
 
     def started_process(self, process: Any) -> None:
-        """The calling code started a subprocess.Popen. Any thread."""
+        """The calling code starts a subprocess.Popen, which has no pid yet. Any thread."""
 
     def shell_message(self, frames: Frames) -> None:
         """A message came in on the shell ROUTER. Shell channel thread."""

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from tests.conftest import LANE
-from tests.wire import Answer, Wire
+from tests.wire import Answer, KernelProcess, Wire
 
 COLOUR = re.compile(r"\x1b\[[\d;]*m")
 # Cells have the names of files on ipykernel 5 as soon as the extension is loaded.
@@ -101,3 +101,29 @@ def test_where_a_prompt_at_the_end_of_a_cell_stops(stock: Wire) -> None:
         found.append(KERNELS.sub("N", shown(stock.wait(running)[0])))
         assert stock.execute("%load_ext ipyext").status == "ok"
     assert found[0] == found[1]
+
+
+FAILS = {
+    "sleep": "import time\ntime.sleep('long')",
+    "system": "import os\nos.system(3)",
+    "process": "import subprocess\nsubprocess.run(['no such program'])",
+    "profiled": "%prun -q 1 / 0",
+    "timed": "%%time\n1 +",
+    "parsed": "import ast\nast.parse('1 +')",
+}
+
+
+@pytest.mark.parametrize("code", FAILS.values(), ids=FAILS)
+def test_what_fails_in_functions_of_the_extension(stock: Wire, code: str) -> None:
+    compare(stock, code, child=False)
+
+
+def test_an_interrupted_sleep(process: KernelProcess) -> None:
+    stock, found = process.client(), []
+    for _ in range(2):
+        sleeping = stock.begin("import time\ntime.sleep(60)")
+        process.signal()
+        found.append(shown(stock.wait(sleeping)[0]))
+        assert stock.execute("%load_ext ipyext").status == "ok"
+    assert found[0] == found[1]
+    assert "KeyboardInterrupt" in found[0]

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import inspect
 from collections.abc import Iterator
 from typing import Any
 
 from ipyext_patches.cell_files import given_name
 from ipyext_patches.cell_names import CellNames
+from ipyext_patches.frameless import FramelessMethod
 from ipyext_patches.ledger import Change, Ledger, SetAttribute, Wrap
 from ipyext_patches.ports import Hooks
 from ipyext_patches.spec import Patch, function
@@ -60,8 +62,8 @@ def changes(
             hooks.debugger.compiling(code)
         return name
 
-    def call(instance: Any, source: Any, filename: Any, *rest: Any, **options: Any) -> Any:
-        if ledger.switch.on and isinstance(source, ast.AST) and hooks.debugger.on:
+    def in_cell(instance: Any, source: Any, filename: Any, *rest: Any, **options: Any) -> Any:
+        if isinstance(source, ast.AST):
             cell = hooks.current_cell() or ""
             before, body = _body(cell)
             if before:
@@ -70,15 +72,12 @@ def changes(
                     if filename in (*_TIMED, *bodies):
                         ast.increment_lineno(source, before)
                         filename = names.of(cell)
-        return super(compiler, instance).__call__(source, filename, *rest, **options)
+        return plain.__get__(instance)(source, filename, *rest, **options)
 
-    own = vars(compiler).get("__call__")
-    if own is not None:  # somebody has changed it already
-
-        def call_own(instance: Any, source: Any, filename: Any, *rest: Any, **options: Any) -> Any:
-            return own(instance, source, filename, *rest, **options)
-
-        call = call_own
+    plain: Any = inspect.getattr_static(compiler, "__call__")
+    call = FramelessMethod(
+        compiler, "__call__", lambda _: in_cell if ledger.switch.on and hooks.debugger.on else None
+    )
     yield Wrap(NAMES, compiler, "get_code_name", get_code_name, ledger.switch)
     yield SetAttribute(TIMED, compiler, "__call__", call)
     yield from _profiled(ledger, hooks, names)
@@ -87,19 +86,25 @@ def changes(
 def _profiled(ledger: Ledger, hooks: Hooks, names: CellNames) -> Iterator[Change]:
     from IPython.core.magics.execution import ExecutionMagics
 
-    def run(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
-        code, *others = args
+    plain: Any = inspect.getattr_static(ExecutionMagics, "_run_with_profiler")
+
+    def run(instance: Any, code: Any, *others: Any, **options: Any) -> Any:
         cell = hooks.current_cell() or ""
         before, body = _body(cell)
-        if before and isinstance(code, str) and hooks.debugger.on:
+        if before and isinstance(code, str):
             with contextlib.suppress(SyntaxError, ValueError):  # which running it will say
                 tree = ast.parse(code)
                 # It begins with the arguments of the magic, or their line was left out as empty.
                 ast.increment_lineno(tree, before + _lines(body) - _lines(code))
                 code = compile(tree, names.of(cell), "exec")
-        return wrapped(code, *others, **kwargs)
+        return plain.__get__(instance)(code, *others, **options)
 
-    yield Wrap(PROFILED, ExecutionMagics, "_run_with_profiler", run, ledger.switch)
+    method = FramelessMethod(
+        ExecutionMagics,
+        "_run_with_profiler",
+        lambda _: run if ledger.switch.on and hooks.debugger.on else None,
+    )
+    yield SetAttribute(PROFILED, ExecutionMagics, "_run_with_profiler", method)
 
 
 def _naming(raw_code: Any, transformed_code: Any = "", number: Any = 0) -> tuple[Any, Any]:

@@ -13,6 +13,7 @@ from typing import Any
 from IPython.core.compilerop import CachingCompiler
 from IPython.core.interactiveshell import ExecutionResult, InteractiveShell
 
+from ipyext_patches.frameless import Frameless, FramelessMethod
 from ipyext_patches.ledger import Action, Change, Ledger, SetAttribute, SetItem, Wrap
 from ipyext_patches.ports import Hooks
 from ipyext_patches.spec import Patch, function
@@ -114,7 +115,7 @@ EVENTS = Patch(
 )
 
 
-def parse_changes(ledger: Ledger, main: Any) -> list[Change]:
+def parse_changes(ledger: Ledger, hooks: Hooks, main: Any) -> list[Change]:
     """Syntax trees, and magics that load on first use: one thread at a time."""
     lock = threading.RLock()
     manager = main.magics_manager
@@ -129,14 +130,27 @@ def parse_changes(ledger: Ledger, main: Any) -> list[Change]:
 
         found.append(SetAttribute(LAZY, manager, "find", find))
 
-    def parse(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
-        with lock:
-            return wrapped(*args, **kwargs)
+    def locked(function: Any) -> Any:
+        @functools.wraps(function)
+        def parse(*args: Any, **kwargs: Any) -> Any:
+            with lock:
+                return function(*args, **kwargs)
 
+        return parse
+
+    def several() -> bool:
+        """Errors of a kernel without subshells show no frame of ours."""
+        return ledger.switch.on and bool(hooks.list_children())
+
+    plain = ast.parse
+    parse, cell_parse = locked(plain), locked(CachingCompiler.ast_parse)
+    method = FramelessMethod(
+        CachingCompiler, "ast_parse", lambda _: cell_parse if several() else None
+    )
     return [
         *found,
-        Wrap(PARSE, ast, "parse", parse, ledger.switch),
-        Wrap(CELL_PARSE, CachingCompiler, "ast_parse", parse, ledger.switch),
+        SetAttribute(PARSE, ast, "parse", Frameless(plain, lambda: parse if several() else plain)),
+        SetAttribute(CELL_PARSE, CachingCompiler, "ast_parse", method),
     ]
 
 

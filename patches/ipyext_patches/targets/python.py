@@ -14,7 +14,7 @@ import threading
 import time
 from typing import Any
 
-from ipyext_patches.frameless import Frameless
+from ipyext_patches.frameless import Frameless, FramelessMethod
 from ipyext_patches.ledger import Action, Change, Ledger, SetAttribute, Wrap
 from ipyext_patches.ports import Hooks
 from ipyext_patches.spec import Patch, function
@@ -148,28 +148,26 @@ def _wait_for_end(thread: Any, block: bool = True, timeout: float = -1) -> None:
 def blocking_changes(ledger: Ledger, hooks: Hooks) -> list[Change]:
     """Sleeps that an interrupt ends, and processes that belong to the shell that started them."""
 
-    original = time.sleep
+    original, system = time.sleep, os.system
 
-    @functools.wraps(original)
-    def sleep(seconds: Any, /) -> None:
-        context = hooks.current() if ledger.switch.on else None
-        # The shortest ones end soon enough, and keep their precision.
-        if context is None or not isinstance(seconds, (int, float)) or seconds < 0.02:
-            original(seconds)
-        else:
-            context.sleep(seconds)
+    def in_child() -> Any:
+        return hooks.current() if ledger.switch.on else None
 
-    def init(wrapped: Any, process: Any, args: Any, kwargs: Any) -> None:
-        wrapped(*args, **kwargs)
-        hooks.started_process(process)
-
-    system = os.system
-
-    @functools.wraps(system)
-    def run_system(command: Any) -> int:
-        context = hooks.current() if ledger.switch.on else None
+    def of_sleep() -> Any:
+        context = in_child()
         if context is None:
-            return system(command)
+            return original
+
+        def sleep(seconds: Any, /) -> None:
+            # The shortest ones end soon enough, and keep their precision.
+            if not isinstance(seconds, (int, float)) or seconds < 0.02:
+                original(seconds)
+            else:
+                context.sleep(seconds)
+
+        return sleep
+
+    def run_system(command: Any) -> int:
         pipe, merged = subprocess.PIPE, subprocess.STDOUT
         with subprocess.Popen(command, shell=True, stdout=pipe, stderr=merged) as process:
             assert process.stdout is not None
@@ -178,10 +176,22 @@ def blocking_changes(ledger: Ledger, hooks: Hooks) -> list[Change]:
         code = process.returncode  # os.system gives what wait() does
         return -code if code < 0 else code << 8
 
+    def noted(process: Any) -> None:
+        if ledger.switch.on:
+            hooks.started_process(process)
+
+    def of_system() -> Any:
+        return system if in_child() is None else run_system
+
     return [
-        SetAttribute(SYSTEM, os, "system", run_system),
-        SetAttribute(TIME_SLEEP, time, "sleep", sleep),
-        Wrap(POPEN, subprocess.Popen, "__init__", init, ledger.switch),
+        SetAttribute(SYSTEM, os, "system", Frameless(system, of_system)),
+        SetAttribute(TIME_SLEEP, time, "sleep", Frameless(original, of_sleep)),
+        SetAttribute(
+            POPEN,
+            subprocess.Popen,
+            "__init__",
+            FramelessMethod(subprocess.Popen, "__init__", noted),
+        ),
     ]
 
 

@@ -14,14 +14,18 @@ from tests.wire import KernelProcess
 
 
 def console(file: Path, *lines: str) -> str:
-    """Type lines into a console that is connected to a running kernel; returns what it shows."""
+    """Type lines into a console that is connected to a running kernel; returns what it shows.
+
+    The last one twice: the console takes any idle for that of its cell, and shows what then comes
+    late with the next.
+    """
     done = subprocess.run(
         [
             sys.executable,
             *("-W", "ignore", "-m", "jupyter_console", "--simple-prompt"),
             *("--existing", str(file)),
         ],
-        input="".join(f"{line}\n" for line in lines),
+        input="".join(f"{line}\n" for line in [*lines, lines[-1]]),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -370,6 +370,9 @@ def test_step_past_the_end_of_a_cell(
     running, thread = run_to(kernel, debugger, "x = {}\nx['a'] = 1\nx", 3, where)
     debugger.forget()
     debugger.do(command, threadId=thread)
+    answer = kernel.answers[running]
+    kernel.until(lambda: answer.replies or debugger.events("stopped"), what="the end")
+    assert debugger.events("stopped") == []
     assert kernel.wait(running)[0].result == "{'a': 1}"
     assert kernel.execute("1 + 1", subshell=where).result == "2"
-    assert not debugger.events("stopped")
+    assert debugger.events("stopped") == []

@@ -39,6 +39,15 @@ def stopped_in(debugger: JupyterDap) -> list[int]:
     return found
 
 
+def assert_all_go_on(kernel: Wire, debugger: JupyterDap, thread: int, looping: str) -> None:
+    """The client hears it of the thread that had stopped, and the cell that counts can end."""
+    body = debugger.wait_event("continued")["body"]
+    assert body == {"threadId": thread, "allThreadsContinued": True}
+    kernel.execute("go.set()", subshell=kernel.create())
+    assert kernel.wait(looping)[0].status == "ok"
+    assert stopped_in(debugger) == []
+
+
 @pytest.mark.parametrize("how", ["interrupt of main", "interrupt", "delete"])
 def test_one_that_ends_leaves_the_stop_of_another(
     kernel: Wire, all_stop: JupyterDap, child: str, how: str
@@ -87,11 +96,7 @@ def test_the_others_go_on_when_nothing_is_left_to_look_at(
     else:
         kernel.control("interrupt_request", {"subshell_id": child})
     assert kernel.wait(running)[0].status == "error"
-    body = all_stop.wait_event("continued")["body"]
-    assert body == {"threadId": thread, "allThreadsContinued": True}
-    kernel.execute("go.set()", subshell=kernel.create())
-    assert kernel.wait(looping)[0].status == "ok"
-    assert stopped_in(all_stop) == []
+    assert_all_go_on(kernel, all_stop, thread, looping)
 
 
 MAIN_FIRST = """
@@ -116,10 +121,7 @@ def test_another_is_the_first_to_go_on(kernel: Wire, all_stop: JupyterDap, child
     all_stop.do("evaluate", expression="setattr(Together, '_stopped', main_first)")
     kernel.control("interrupt_request", {"subshell_id": child})
     assert kernel.wait(running)[0].status == "error"
-    body = all_stop.wait_event("continued")["body"]
-    assert body == {"threadId": thread, "allThreadsContinued": True}
-    kernel.execute("go.set()", subshell=kernel.create())
-    assert kernel.wait(looping)[0].status == "ok"
+    assert_all_go_on(kernel, all_stop, thread, looping)
 
 
 def test_one_in_native_code_does_not_stop_after_the_end(

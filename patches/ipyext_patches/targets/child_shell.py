@@ -20,6 +20,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import IPython
 from IPython.core import interactiveshell
 from IPython.core.error import UsageError
 from IPython.core.magic import Magics
@@ -238,6 +239,11 @@ class ChildShellMixin:
 
     @staticmethod
     def _note(result: Any, error: BaseException) -> None:
+        # IPython 9 counts the frames that it hides, without its own; this one stands for one of
+        # those. Before, it takes the first frame off whatever that is.
+        traceback = error.__traceback__
+        if IPython.version_info >= (9,) and traceback is not None:
+            error.__traceback__ = traceback.tb_next or traceback
         if result is not None:
             result.error_in_exec = error
 

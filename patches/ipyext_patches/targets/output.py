@@ -11,7 +11,7 @@ from contextlib import suppress
 from types import FunctionType, MethodType
 from typing import Any
 
-from ipykernel import iostream
+from ipykernel import _version, iostream
 from ipykernel.displayhook import ZMQShellDisplayHook
 from ipykernel.iostream import OutStream
 from ipykernel.zmqshell import ZMQDisplayPublisher
@@ -141,6 +141,7 @@ def changes(ledger: Ledger, hooks: Hooks, iopub_thread: Any, ending: Ending) -> 
     recorders, listeners = hooks.recorders, hooks.listeners
     # Up to 6.17 a stream has one buffer and one parent, looked at when it is flushed.
     one_buffer = "parent_header" not in vars(OutStream)
+    counts = _version.version_info >= (6,)  # `write` of 5 takes bytes too, and returns nothing
     plain = _is_ipykernels(vars(OutStream)["write"])
     plain_flush = _is_ipykernels(vars(OutStream)["flush"])
 
@@ -158,25 +159,30 @@ def changes(ledger: Ledger, hooks: Hooks, iopub_thread: Any, ending: Ending) -> 
         return context
 
     def write(wrapped: Any, stream: Any, args: Any, kwargs: Any) -> Any:
+        if len(args) + len(kwargs) != 1 or not (args or "string" in kwargs):
+            return wrapped(*args, **kwargs)  # says what is wrong
+        text = args[0] if args else kwargs["string"]
         if listeners and (listener := listeners.get(threading.get_ident())) is not None:
-            listener(str(args[0] if args else kwargs["string"]), stream.name)
+            listener(str(text), stream.name)
         captures = hooks.captures()
         if captures and stream.name in captures[-1].streams:
             return captures[-1].streams[stream.name].write(*args, **kwargs)
         context = writer(stream)
         record = recorders.get(stream.name) if recorders and hooks.current() is None else None
         if record is not None:
-            record(args[0])
+            record(text)
         if context is None:
             return wrapped(*args, **kwargs)
         if os.getpid() != stream._master_pid:
             # Forked by a child's cell: the stock way out works there, given the right parent.
             stream.set_parent(context.message)
             return wrapped(*args, **kwargs)
-        text = args[0] if args else kwargs["string"]
+        if not counts and not isinstance(text, str):
+            text = text.decode(stream.encoding, "replace")
         if not isinstance(text, str):
             raise TypeError(f"write() argument must be str, not {type(text)}")
-        return context.write(stream, text)
+        count = context.write(stream, text)
+        return count if counts else None
 
     def flush(wrapped: Any, stream: Any, args: Any, kwargs: Any) -> Any:
         context = writer(stream)

@@ -4,9 +4,10 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ipyext import __version__
@@ -259,9 +260,26 @@ def _complete(top: argparse.ArgumentParser) -> None:
     argcomplete.autocomplete(top)
 
 
+@contextlib.contextmanager
+def _needed(options: argparse.Namespace) -> Iterator[None]:
+    """End the command with one message where what we import within is not there or broken."""
+    try:
+        yield
+    except ImportError as error:
+        name = (error.name or "").partition(".")[0]
+        if name.startswith("ipyext"):
+            raise
+        options.parser.exit(
+            1,
+            f"ipyext {options.command} needs {name or 'something else'}, which does not load here: "
+            f"{error}. `ipyext doctor` says what is missing and how to install it.\n",
+        )
+
+
 def _run_demo(options: argparse.Namespace) -> int:
-    from ipyext import demo
-    from ipyext.demo.report import JsonReport, Report, TextReport
+    with _needed(options):
+        from ipyext import demo
+        from ipyext.demo.report import JsonReport, Report, TextReport
 
     report: Report = (
         JsonReport(sys.stdout) if options.json else TextReport(sys.stdout, options.plain)
@@ -286,7 +304,8 @@ def _run_doctor(options: argparse.Namespace) -> int:
 
 
 def _run_install(options: argparse.Namespace) -> int:
-    from ipyext.install import command
+    with _needed(options):
+        from ipyext.install import command
 
     return command.run(
         command.Options(

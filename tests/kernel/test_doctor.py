@@ -196,6 +196,19 @@ def test_something_that_it_needs_is_missing(
 
 
 @pytest.mark.parametrize(
+    ("command", "name"),
+    [("demo --plain", "rich"), ("demo --json", "jupyter_client"), ("install --dry-run", "rich")],
+)
+def test_what_a_command_needs_is_missing(tmp_path: Path, command: str, name: str) -> None:
+    (tmp_path / "sitecustomize.py").write_text(MISSING.format(name=name))
+    done = run(*command.split(), PYTHONPATH=str(tmp_path))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.count("\n") == 1
+    assert f" needs {name}, " in done.stderr
+    assert "`ipyext doctor`" in done.stderr
+
+
+@pytest.mark.parametrize(
     ("text", "why"),
     [
         ("raise ImportError('lib.so is not there')", "ImportError: lib.so is not there"),

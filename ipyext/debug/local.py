@@ -13,6 +13,7 @@ import re
 import sys
 from collections import deque
 from collections.abc import Iterator
+from keyword import iskeyword
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -313,7 +314,7 @@ class LocalAnswers:
     async def _copyToGlobals(self, party: Party, request: Message, arguments: Message) -> Message:
         new, old = arguments["dstVariableName"], arguments["srcVariableName"]
         for name in (new, old):
-            if not name.isidentifier():
+            if not name.isidentifier() or iskeyword(name):
                 raise ValueError(f"{name!r} is no name of a variable")
         wanted = {
             "expression": f"globals()[{new!r}]",

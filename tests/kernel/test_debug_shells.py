@@ -114,7 +114,10 @@ def test_variables(kernel: Wire, debugger: JupyterDap, where: str | None) -> Non
     assert "items" in [one["label"] for one in found]
     rich = debugger.do("richInspectVariables", variableName="items", frameId=frame)
     assert rich["data"]["text/plain"] == "[2, 3]"  # of before `n` was set
-    debugger.do("copyToGlobals", srcVariableName="items", dstVariableName="kept", srcFrameId=frame)
+    copy = {"srcVariableName": "items", "srcFrameId": frame}
+    for name in ("class", "a.b", ""):
+        assert not debugger.ask("copyToGlobals", dstVariableName=name, **copy)["success"]
+    debugger.do("copyToGlobals", dstVariableName="kept", **copy)
     debugger.do("continue", threadId=thread)
     assert kernel.wait(running)[0].text() == "21\n"
     assert kernel.execute("kept").result == "[2, 3]"

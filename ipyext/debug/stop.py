@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from ipyext.shells.interrupt import Gate, close_gate
+from ipyext.shells.gates import Gate, close_gate
 from ipyext.shells.waiting import Pause
 
 

@@ -9,7 +9,8 @@ import threading
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from ipyext.shells.interrupt import Gate, Interruptible, Reach
+from ipyext.shells.gates import Gate, Reach
+from ipyext.shells.interrupt import Interruptible
 from ipyext.shells.shell import Place, Shell
 from ipyext.shells.tasks import Task, cancel_others, report
 from ipyext_patches import Living, call_soon, goes_on, report_callback

@@ -14,7 +14,8 @@ from ipyext.host import KernelHost
 from ipyext.protocol import content as contents
 from ipyext.shells.child import ChildShell
 from ipyext.shells.context import Contexts
-from ipyext.shells.interrupt import MainGate
+from ipyext.shells.gates import MainGate
+from ipyext.shells.interrupt import main_steps
 from ipyext.shells.request import Request
 from ipyext.shells.shell import Shell
 
@@ -88,7 +89,7 @@ class Dispatcher:
             handling = self._handle(self._kernel.shell_handlers, request)
             # Cells open the gate themselves, exactly around their code: see `Engine.execute_main`.
             cell = request.type == "execute_request"
-            await (handling if cell else self.main_gate.steps(handling))
+            await (handling if cell else main_steps(handling, self.main_gate))
         except KeyboardInterrupt:
             request.fail("KeyboardInterrupt", "")
         finally:

@@ -30,8 +30,9 @@ from ipyext.shells.control import ControlHandlers
 from ipyext.shells.culler import Culler
 from ipyext.shells.dispatch import Dispatcher
 from ipyext.shells.exit_guard import ExitGuard
+from ipyext.shells.gates import Gate, MainGate
 from ipyext.shells.helpers import Helpers
-from ipyext.shells.interrupt import Gate, MainGate
+from ipyext.shells.interrupt import main_steps
 from ipyext.shells.interrupts import Interrupts
 from ipyext.shells.jobs import DetachedCell
 from ipyext.shells.launcher import Launcher
@@ -302,7 +303,7 @@ class Engine:
         finally:
             gate.closing = True
             gate.close()
-        running = gate.steps(result) if inspect.iscoroutine(result) else result
+        running = main_steps(result, gate) if inspect.iscoroutine(result) else result
         return self._main_cell(running, count)
 
     async def _main_cell(self, running: Any, count: int) -> Message:
@@ -315,7 +316,7 @@ class Engine:
         return content
 
     def drive_main(self, coroutine: Any) -> Any:
-        return self.main_gate.steps(coroutine)
+        return main_steps(coroutine, self.main_gate)
 
     def suspended_main(self, task: Any) -> Any:
         return self.main_gate.suspended(task)

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import psutil
 
 from ipyext.shells.child import ChildShell
-from ipyext.shells.interrupt import MainGate
+from ipyext.shells.gates import MainGate
 from ipyext.shells.shell import ParentShell, Shell
 
 

@@ -14,7 +14,8 @@ from typing import Any
 
 from ipyext.errors import MainCallCancelledError, MainWaitsError
 from ipyext.shells.context import Contexts
-from ipyext.shells.interrupt import MainGate
+from ipyext.shells.gates import MainGate
+from ipyext.shells.interrupt import main_steps
 from ipyext.shells.interrupts import Interrupts
 from ipyext.shells.request import Request
 from ipyext.shells.shell import ParentShell, Shell
@@ -73,7 +74,7 @@ class MainCall:
         token = contexts.enter(self._request)
         try:
             with gate.request():
-                self.future.set_result(await gate.steps(self._call()))
+                self.future.set_result(await main_steps(self._call(), gate))
         except BaseException as error:
             self.future.set_exception(error)
         finally:

@@ -9,7 +9,7 @@ import types
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from ipyext.shells.interrupt import Gate, close_gate
+from ipyext.shells.gates import Gate, close_gate
 from ipyext_patches import leave_out
 
 
@@ -75,7 +75,7 @@ class _Stepped(Coroutine[Any, Any, Any]):
                     gate.open(task=True)
                     return step(*values)
                 finally:
-                    gate.closing = True  # see `_Steps`
+                    gate.closing = True  # see `Steps`
                     close_gate(gate)
             except KeyboardInterrupt as error:
                 gate.closing = True

@@ -13,7 +13,7 @@ from typing import Any
 
 _looking = threading.RLock()
 _stopped = False  # by this module
-_BETWEEN = ("ipyext.shells.interrupt", "ipyext.shells.tasks")
+_BETWEEN = ("ipyext.shells.gates", "ipyext.shells.interrupt", "ipyext.shells.tasks")
 
 
 @contextlib.contextmanager

@@ -14,8 +14,10 @@ from typing import Any
 
 import pytest
 
-from ipyext.shells import interrupt
-from ipyext.shells.interrupt import Gate, Interruptible, Reach
+from ipyext.shells import gates
+from ipyext.shells.gates import Gate, Reach
+from ipyext.shells.interrupt import Interruptible
+from ipyext.shells.raising import take_back
 from ipyext.shells.tasks import Task
 from ipyext_patches import Living
 
@@ -120,8 +122,8 @@ def test_no_second_interrupt_is_sent_while_one_is_on_its_way(
 ) -> None:
     sent: list[Any] = []
     taken_back: list[bool] = []
-    monkeypatch.setattr(interrupt, "raise_in", lambda thread, error: sent.append(error))
-    monkeypatch.setattr(interrupt, "take_back", lambda: taken_back.append(True))
+    monkeypatch.setattr(gates, "raise_in", lambda thread, error: sent.append(error))
+    monkeypatch.setattr(gates, "take_back", lambda: taken_back.append(True))
     gate = Gate()
     gate.open()
     assert gate.blocked is None
@@ -160,7 +162,7 @@ def test_a_profiled_call_after_one_was_taken_back() -> None:
     done = threading.Event()
 
     def call() -> None:
-        interrupt.take_back()
+        take_back()
         cProfile.Profile().runcall(sum, [1, 2])
         done.set()
 

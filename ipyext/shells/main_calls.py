@@ -88,6 +88,8 @@ class MainCall:
         try:
             result = gate.let_in(self._function)
             if inspect.isawaitable(result):
+                if inspect.iscoroutine(result):
+                    result.close()  # else Python warns of it later, in whatever runs then
                 raise MainWaitsError
             self.future.set_result(result)
         except BaseException as error:

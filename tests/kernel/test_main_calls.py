@@ -294,6 +294,10 @@ def test_a_function_that_gives_a_coroutine_while_main_waits(kernel: Wire, child:
     code = "ipyext.subshell('work').run('run_on_main(lambda: f())').result()"
     answer = kernel.execute(code, stop_on_error=False)
     assert answer.content["ename"] == "MainWaitsError"
+    kernel.execute("1 / 0", stop_on_error=False)  # the last error, in place of that one
+    kernel.execute("%unload_ext ipyext")  # nor the job
+    answer = kernel.execute("import gc\n_ = gc.collect()")
+    assert answer.text("stderr") == ""  # no warning of a coroutine that nobody has awaited
 
 
 def test_a_cell_on_main_behind_which_main_waits(kernel: Wire, child: str) -> None:

@@ -7,12 +7,11 @@ import contextlib
 import logging
 import secrets
 import socket
-import threading
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from ipyext.errors import said
 from ipyext.protocol import dap
+from ipyext.threads.aside import in_thread
 
 log = logging.getLogger("ipyext.debug")
 
@@ -194,40 +193,3 @@ def _reason(error: BaseException) -> str:
     if isinstance(error, ImportError):
         return f"debugpy cannot be imported ({error}). Install it: pip install debugpy."
     return str(error) or type(error).__name__
-
-
-async def in_thread(function: Callable[[], Any], name: str) -> Any:
-    """Run `function` in a thread of its own, which debuggers leave alone.
-
-    Raises:
-        Exception: what it raised. One that would end the loop that awaits it, such as SystemExit,
-            is told by a RuntimeError.
-    """
-    loop = asyncio.get_running_loop()
-    future: asyncio.Future[Any] = loop.create_future()
-
-    def settle(result: Any, error: BaseException | None) -> None:
-        if future.done():
-            return
-        if error is None:
-            future.set_result(result)
-        elif isinstance(error, Exception) and not isinstance(error, StopIteration):
-            future.set_exception(error)
-        else:
-            future.set_exception(RuntimeError(said(error)))
-
-    def run() -> None:
-        result: Any = None
-        failure: BaseException | None = None
-        try:
-            result = function()
-        except BaseException as error:
-            failure = error
-        with contextlib.suppress(RuntimeError):  # the loop is closed
-            loop.call_soon_threadsafe(settle, result, failure)
-
-    thread = threading.Thread(target=run, name=name, daemon=True)
-    thread.pydev_do_not_trace = True  # type: ignore[attr-defined]
-    thread.is_pydev_daemon_thread = True  # type: ignore[attr-defined]
-    thread.start()
-    return await future

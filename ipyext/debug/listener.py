@@ -7,24 +7,21 @@ happens in another one. Nothing is said to a peer before that look, and nothing 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import contextvars
 import errno
 import ipaddress
 import logging
 import socket
 import sys
-import threading
 from collections.abc import Callable, Coroutine
 from typing import Any
 
 from ipyext.debug import peers
-from ipyext.debug.backend import in_thread
 from ipyext.debug.peers import Answer, Verdict
 from ipyext.errors import IpyextError
 from ipyext.protocol import dap
 from ipyext.protocol.dap import Frames, FramingError, Message
-from ipyext_patches import call_soon
+from ipyext.threads.aside import in_thread
 
 log = logging.getLogger(__name__)
 
@@ -314,26 +311,11 @@ async def _elsewhere(check: Check, ours: Any, theirs: Any) -> Verdict:
 
     Not in the loop's executor, whose threads stay, and which a debugger would stop.
     """
-    loop = asyncio.get_running_loop()
-    answer: asyncio.Future[Verdict] = loop.create_future()
-
-    def settle(verdict: Verdict) -> None:
-        if not answer.done():
-            answer.set_result(verdict)
-
-    def look() -> None:
-        try:
-            verdict = check(ours, theirs)
-        except Exception as error:
-            verdict = Verdict(Answer.UNKNOWN, f"its check failed ({error!r})")
-        with contextlib.suppress(RuntimeError):  # the loop was closed meanwhile
-            call_soon(loop, settle, verdict)
-
-    thread = threading.Thread(target=look, name="Debugger peer check", daemon=True)
-    thread.pydev_do_not_trace = True  # type: ignore[attr-defined]
-    thread.is_pydev_daemon_thread = True  # type: ignore[attr-defined]
-    thread.start()
-    return await answer
+    try:
+        verdict: Verdict = await in_thread(lambda: check(ours, theirs), "Debugger peer check")
+    except Exception as error:
+        return Verdict(Answer.UNKNOWN, f"its check failed ({error!r})")
+    return verdict
 
 
 # -- sockets -----------------------------------------------------------------------------------

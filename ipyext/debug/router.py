@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from ipyext.debug import reach
-from ipyext.debug.backend import Backend, in_thread
+from ipyext.debug.backend import Backend
 from ipyext.debug.hits import places
 from ipyext.debug.local import LocalAnswers
 from ipyext.debug.multiplexer import Multiplexer
@@ -24,6 +24,7 @@ from ipyext.debug.parties import Forward, Linger, Local, Message, Party, Publish
 from ipyext.debug.parties import Start as StartDebugger
 from ipyext.debug.states import Debugger
 from ipyext.debug.stop import DebugStop
+from ipyext.threads.aside import in_thread, join_ended
 from ipyext.threads.loop_thread import LoopThread
 
 if TYPE_CHECKING:
@@ -150,6 +151,7 @@ class DebugRouter:
         except concurrent.futures.TimeoutError:
             log.error("The debugger did not end within 5 seconds")
         thread.finish()
+        join_ended()
 
     def quiet(self) -> None:
         """The kernel is shutting down: nothing stops any more. Any thread."""

@@ -164,6 +164,7 @@ class Host:
             python,
             stops,
             timing,
+            wakeup,
         )
 
         stock, main, ledger = self.kernel, self.main, self._ledger
@@ -212,6 +213,7 @@ class Host:
             lambda: self.on_main(sigint.install),
             lambda: self.on_main(sigint.remove),
         )
+        yield wakeup.change(stock, self.started, self._at_start.append, self.on_main)
 
     def _channel_changes(self) -> Iterator[Change]:
         """Last: from here on messages come to us."""

@@ -251,8 +251,8 @@ def uncover(stream: Any) -> bool:
     bound = type(type(stream).write.__get__(stream))  # another kind, if the method is wrapped
     if type(left) not in (MethodType, bound) or left.__self__ is not stream:
         return False
-    del stream.write
-    return True
+    # Other threads may be at this, too.
+    return vars(stream).pop("write", None) is not None
 
 
 def _is_ipykernels(method: Any) -> bool:

@@ -62,7 +62,7 @@ class Tee:
     def close(self) -> None:
         for stream in own_streams():
             if getattr(vars(stream).get("flush"), "uncovers", False):
-                del stream.flush
+                vars(stream).pop("flush", None)
         self._recorders.clear()
 
 

@@ -42,13 +42,20 @@ def no_collection() -> Iterator[None]:
 
 
 def leave_out(error: BaseException | None) -> None:
-    """Leave out our frames between a coroutine and what awaits it, which a person did not write.
+    """Leave out our frames: between a coroutine and what awaits it, and around IPython's methods.
 
-    In the traceback of `error`, of all that it came from, and of all that it is a group of.
+    A person did not write them. In the traceback of `error`, of all that it came from, and of all
+    that it is a group of. An error that our own code has raised keeps the frame that did.
     """
 
     def is_of(traceback: TracebackType) -> bool:
-        return traceback.tb_frame.f_globals.get("__name__") in _BETWEEN
+        frame = traceback.tb_frame
+        name = frame.f_globals.get("__name__")
+        if name in _BETWEEN:
+            return True
+        # The frame of a child's `run_code` stands for IPython's, which counts on it being there.
+        wrapper = str(name).startswith("ipyext_patches.") and frame.f_code.co_name != "run_code"
+        return wrapper and traceback.tb_next is not None
 
     ahead: list[BaseException | None] = [error]
     seen: set[int] = set()

@@ -65,6 +65,23 @@ def test_an_await_that_fails(stock: Wire, code: str) -> None:
     assert "ZeroDivisionError" in compare(stock, FAILING + code)
 
 
+def test_an_error_that_cannot_be_shown(stock: Wire) -> None:
+    code = "class Mute(Exception):\n    def __str__(self): raise RuntimeError('inner')\nraise Mute"
+    assert "inner" in compare(stock, code, child=False)
+
+
+def test_a_debugger_that_may_not_ask(stock: Wire) -> None:
+    stock.execute("%pdb on")
+    assert "StdinNotImplementedError" in compare(stock, "1 / 0", child=False)
+    stock.execute("%pdb off")
+
+
+def test_a_stream_that_was_closed(stock: Wire) -> None:
+    stock.execute("import sys\nthread, sys.stdout.pub_thread = sys.stdout.pub_thread, None")
+    assert "closed file" in compare(stock, "print('late')", child=False)
+    stock.execute("sys.stdout.pub_thread = thread")
+
+
 def test_what_write_takes_and_returns(stock: Wire) -> None:
     tried = "try:\n    print(sys.stderr.write(%s))\nexcept Exception as error:\n    print(error)"
     compare(

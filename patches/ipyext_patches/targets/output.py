@@ -171,7 +171,7 @@ def changes(ledger: Ledger, hooks: Hooks, iopub_thread: Any, ending: Ending) -> 
         record = recorders.get(stream.name) if recorders and hooks.current() is None else None
         if record is not None:
             record(text)
-        if context is None:
+        if context is None or stream.pub_thread is None:  # it is closed
             return wrapped(*args, **kwargs)
         if os.getpid() != stream._master_pid:
             # Forked by a child's cell: the stock way out works there, given the right parent.

@@ -11,6 +11,7 @@ from types import FrameType
 from typing import Any
 
 from ipyext_patches.frameless import Frameless
+from ipyext_patches.frames import leave_out
 from ipyext_patches.ledger import Change, Ledger, SetAttribute, Wrap
 from ipyext_patches.ports import Hooks
 from ipyext_patches.spec import Patch, function
@@ -100,12 +101,14 @@ def changes(ledger: Ledger, hooks: Hooks, main: Any) -> Iterator[Change]:
                 if hooks.debugger.on:
                     cut_traceback(traceback)
             hooks.debugger.uncaught(sys.exc_info())
+        leave_out(sys.exc_info()[1])
         return drawn(wrapped, args, kwargs)
 
     def stored(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
         error = args[0]
         if isinstance(error, KeyboardInterrupt) and hooks.shutting_down():
             return {"ename": type(error).__name__, "evalue": str(error), "traceback": []}
+        leave_out(error)
         return drawn(wrapped, args, kwargs)
 
     def drawn(draw: Any, args: Any, kwargs: Any) -> Any:

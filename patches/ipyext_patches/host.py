@@ -213,6 +213,7 @@ class Host:
             lambda: self.on_main(sigint.install),
             lambda: self.on_main(sigint.remove),
         )
+        yield sigint.told()
         yield wakeup.change(stock, self.started, self._at_start.append, self.on_main)
 
     def _channel_changes(self) -> Iterator[Change]:

@@ -79,3 +79,47 @@ def test_a_handler_that_raises_outside_of_code_ends_the_process(
     process.signal(signal.SIGUSR1)
     assert process.gone_within(TIMEOUT)
     assert process.process.returncode == 1
+
+
+SEEN = """
+import signal, threading
+seen = []
+def look(): seen.append(signal.getsignal(signal.SIGINT) is signal.default_int_handler)
+look()
+thread = threading.Thread(target=look); thread.start(); thread.join()
+seen.append(signal.getsignal(signal.SIGTERM) == signal.SIG_DFL)
+try: signal.getsignal(0)
+except ValueError as error: seen.append(str(error))
+seen
+"""
+OWN = """
+import asyncio
+def mine(number, frame): caught.append(number)
+caught = []
+assert signal.getsignal(signal.SIGINT) is signal.default_int_handler  # as trio does
+signal.signal(signal.SIGINT, mine)
+assert signal.getsignal(signal.SIGINT) is mine
+print("waits", flush=True)
+while not caught: pass
+signal.signal(signal.SIGINT, signal.default_int_handler)
+caught
+"""
+
+
+def test_code_is_told_of_the_handler_of_the_stock_kernel(stock: Wire) -> None:
+    """trio and asyncio.Runner take care of interrupts where it is Python's own."""
+    expected = stock.execute(SEEN).result
+    assert str(expected).startswith("[True, True, True, ")
+    stock.execute("%load_ext ipyext")
+    assert stock.execute(SEEN).result == expected
+    running = stock.send_execute(OWN)
+    stock.wait_for_text(running, "waits")
+    stock.control("interrupt_request")
+    assert stock.wait(running)[0].result == "[2]"
+    running = stock.send_execute("print('waits', flush=True)\nwhile True: pass")
+    stock.wait_for_text(running, "waits")
+    stock.control("interrupt_request")
+    assert stock.wait(running)[0].content["ename"] == "KeyboardInterrupt"
+    stock.execute("import signal; told = signal.getsignal\n%unload_ext ipyext")
+    assert stock.execute("signal.getsignal is not told").result == "True"
+    assert stock.execute(SEEN).result == expected

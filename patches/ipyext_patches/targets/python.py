@@ -69,6 +69,15 @@ SIGINT = Patch(
     upstream="ipykernel/kernelapp.py init_signal; enhancement-proposals#91",
 )
 
+GETSIGNAL = Patch(
+    id="interrupt.getsignal",
+    target="signal.getsignal",
+    what="Tells the handler of SIGINT that the stock kernel would have, in place of ours.",
+    why="trio and asyncio.Runner see to interrupts themselves where the handler is Python's own.",
+    upstream="ipykernel/kernelbase.py pre_handler_hook; trio/_core/_ki.py; Lib/asyncio/runners.py",
+    shape=function("signalnum"),
+)
+
 TIME_SLEEP = Patch(
     id="interrupt.sleep",
     target="time.sleep",
@@ -113,6 +122,7 @@ SWITCH_INTERVAL = Patch(
     upstream="Python/ceval_gil.c",
 )
 INTERVAL = 0.0002  # seconds
+handler_of = signal.getsignal  # the real one; see `GETSIGNAL`
 
 
 def thread_changes(ledger: Ledger, hooks: Hooks) -> list[Change]:
@@ -326,7 +336,7 @@ class Sigint:
         # While a request is handled, ipykernel keeps the idle handler in `saved_sigint_handler`
         # and puts it back afterwards; so that is where ours belongs then.
         kernel, handler = self._kernel, self._handler
-        in_handler = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        in_handler = handler_of(signal.SIGINT) is signal.default_int_handler
         if in_handler and hasattr(kernel, "saved_sigint_handler"):
             self._former, kernel.saved_sigint_handler = kernel.saved_sigint_handler, handler
         else:
@@ -338,7 +348,7 @@ class Sigint:
         if (
             self._on
             and threading.current_thread() is threading.main_thread()
-            and signal.getsignal(signal.SIGINT) is signal.default_int_handler
+            and handler_of(signal.SIGINT) is signal.default_int_handler
         ):
             signal.signal(signal.SIGINT, self._handler)
 
@@ -349,9 +359,22 @@ class Sigint:
         in_handler = getattr(kernel, "saved_sigint_handler", None) is self._handler
         if in_handler:
             kernel.saved_sigint_handler = self._former
-        if signal.getsignal(signal.SIGINT) is self._handler:
-            stock = signal.default_int_handler if self._hooks.main_busy() else self._former
-            signal.signal(signal.SIGINT, stock)
+        if handler_of(signal.SIGINT) is self._handler:
+            signal.signal(signal.SIGINT, self._stock)
+
+    @property
+    def _stock(self) -> Any:
+        return signal.default_int_handler if self._hooks.main_busy() else self._former
+
+    def told(self) -> Change:
+        """Code that asks for the handler is told of the stock kernel's. See `GETSIGNAL`."""
+
+        @functools.wraps(handler_of)
+        def getsignal(signalnum: int) -> Any:
+            found = handler_of(signalnum)
+            return self._stock if found is self._handler else found
+
+        return SetAttribute(GETSIGNAL, signal, "getsignal", getsignal)
 
 
 def interval_change() -> Change:

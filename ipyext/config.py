@@ -7,7 +7,7 @@ import math
 from collections.abc import Collection, Iterator
 from typing import Any
 
-from traitlets import Bool, Dict, Enum, Float, Integer, TraitError, observe, validate
+from traitlets import Bool, Dict, Enum, Float, Integer, TraitError, Unicode, observe, validate
 from traitlets.config import Configurable
 
 from ipyext.shells.engine import Engine
@@ -37,6 +37,7 @@ class IPyExt(Configurable):
         ),
     ).tag(config=True)
     comm_targets = Dict(
+        key_trait=Unicode(),
         value_trait=Enum(POLICIES),
         help=(
             "Where the messages of single comm targets are handled, as `comms` says it for all, "
@@ -98,6 +99,15 @@ class IPyExt(Configurable):
             raise TraitError(
                 f"The value of the {name!r} trait of an IPyExt instance should "
                 f"be a number of {unit}, but a value of {proposal['value']} was specified"
+            )
+        return proposal["value"]
+
+    @validate("max_subshells")
+    def _number(self, proposal: Any) -> Any:
+        if isinstance(proposal["value"], bool):
+            raise TraitError(
+                "The value of the 'max_subshells' trait of an IPyExt instance should be a whole "
+                f"number, but {proposal['value']} was specified"
             )
         return proposal["value"]
 

@@ -324,3 +324,14 @@ def test_timeit_sees_the_variables_of_a_function(kernel: Wire, where: str | None
         "    get_ipython().run_line_magic('timeit', '-q -n 1 -r 1 seen.append(own)')\nf()\nseen"
     )
     assert kernel.execute(code, subshell=where).result == "['of f']"
+
+
+def test_autocall_is_one_for_all(kernel: Wire, child: str) -> None:
+    """Cells are read by main's prefilters."""
+    assert "Smart" in kernel.execute("%autocall 1", subshell=child).text()
+    for where in (child, None):
+        answer = kernel.execute("len 'abc'", subshell=where)
+        assert (answer.status, answer.result) == ("ok", "3")
+    assert "OFF" in kernel.execute("%autocall 0").text().upper()
+    assert kernel.execute("len 'abc'", subshell=child, stop_on_error=False).status == "error"
+    assert kernel.execute("get_ipython().autocall", subshell=child).result == "0"

@@ -209,6 +209,8 @@ WRONG = [
     ("max_subshells", -1),
     ("max_subshells", "many"),
     ("max_subshells", 1.5),
+    ("max_subshells", True),
+    ("comm_targets", {1: "main"}),
     ("cull_idle_subshells", -0.5),
     ("cull_idle_subshells", "a while"),
     ("cull_orphaned_subshells", -0.5),

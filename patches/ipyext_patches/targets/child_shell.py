@@ -92,6 +92,15 @@ class ChildShellMixin:
         self._namespace.shared.update(value)
 
     @property
+    def autocall(self) -> int:
+        """What the prefilters go by, which are main's."""
+        return int(self.main.autocall)
+
+    @autocall.setter
+    def autocall(self, mode: int) -> None:
+        self.main.autocall = mode
+
+    @property
     def parent_header(self) -> Message:
         context = self._context()
         return {} if context is None else context.message

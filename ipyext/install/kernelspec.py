@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import platform
 import re
 import shutil
@@ -22,6 +23,7 @@ from ipyext.install.profile import ipython_dir
 
 MARK = "ipyext"  # in the metadata of a kernelspec that is ours
 PROTOCOL = "5.5"  # with supported_features: what kernels speak once the extension is loaded
+_NO_WARNING = "PYDEVD_DISABLE_FILE_VALIDATION"
 
 # As jupyter_client has it, but for a dash in front, which looks like an option, and for the length:
 # what a folder can be called.
@@ -55,7 +57,26 @@ def found() -> Iterator[tuple[str, Path, KernelSpec]]:
     known = manager()
     for name, folder in sorted(known.find_kernel_specs().items()):
         with contextlib.suppress(NoSuchKernel, OSError, ValueError):  # Jupyter skips it, too
-            yield name, Path(folder), known.get_kernel_spec(name)
+            with _no_warning():
+                spec = known.get_kernel_spec(name)
+            yield name, Path(folder), spec
+
+
+@contextlib.contextmanager
+def _no_warning() -> Iterator[None]:
+    """Jupyter looks into ipykernel for its own kernelspec, and old ones then load the debugger.
+
+    That warns on standard error of Python's frozen modules.
+    """
+    former = os.environ.get(_NO_WARNING)
+    os.environ[_NO_WARNING] = "1"
+    try:
+        yield
+    finally:
+        if former is None:
+            del os.environ[_NO_WARNING]
+        else:
+            os.environ[_NO_WARNING] = former
 
 
 def missing_program(spec: KernelSpec) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import time
 from collections.abc import Callable
 
@@ -74,4 +75,8 @@ class Terminal:
         self._program.expect(pexpect.EOF, timeout=TIMEOUT)
 
     def close(self) -> None:
-        self._program.close(force=True)
+        """End the program if it has not ended, and wait for that."""
+        if not self._program.terminate():  # asked in several ways; gives a busy machine no time
+            self._program.kill(signal.SIGKILL)
+            self._program.wait()
+        self._program.close()

@@ -63,14 +63,18 @@ class Extension:
             self._stop_threads()
             self._log.detach()
             raise
-        if host.in_handler:
-            self.engine.main_begins()
-        self._gained = _features(host) - stock
-        if host.started:
-            self.engine.outputs.expect_more(self.engine.parent.message(main))
-        self.config.apply()
-        main.configurables.append(self.config)  # for %config
-        host.begin()
+        try:
+            if host.in_handler:
+                self.engine.main_begins()
+            self._gained = _features(host) - stock
+            if host.started:
+                self.engine.outputs.expect_more(self.engine.parent.message(main))
+            self.config.apply()
+            main.configurables.append(self.config)  # for %config
+            host.begin()
+        except BaseException:
+            self.close()
+            raise
         # Before ipykernel closes its sockets: atexit runs last registered first.
         atexit.register(self._at_exit)
 

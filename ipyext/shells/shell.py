@@ -319,7 +319,9 @@ class ParentShell(Shell):
         """The request that main works on, or did last. `main` is its InteractiveShell."""
         if self.current is not None:
             return dict(self.current.message)
-        message = main.get_parent() if hasattr(main, "get_parent") else None
+        message = None
+        with contextlib.suppress(LookupError):  # ipykernel 7.0 knows of none in a thread
+            message = main.get_parent() if hasattr(main, "get_parent") else None
         if not message:
             message = {"header": {"msg_id": "", "msg_type": "execute_request", "session": ""}}
         return {"content": {}, "metadata": {}, "parent_header": {}, **message}

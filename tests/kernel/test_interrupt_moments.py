@@ -177,10 +177,15 @@ def test_an_interrupt_that_hits_no_line_is_shown(kernel: Wire, it: str, shell: s
     assert answer.text("stderr") == ""
 
 
+# Not where a child's cell calls it: then it is for children, as main is idle.
 CALLBACK = """
-import signal
-names = {"__name__": "IPython.for_this_test", "signal": signal}
-exec("def press(*args):\\n    signal.raise_signal(signal.SIGINT)", names)
+import signal, threading
+names = {"__name__": "IPython.for_this_test", "signal": signal, "threading": threading}
+exec('''
+def press(*args):
+    if threading.current_thread() is threading.main_thread():
+        signal.raise_signal(signal.SIGINT)
+''', names)
 """
 
 

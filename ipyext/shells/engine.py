@@ -75,6 +75,7 @@ class Engine:
             self._children,
             lambda: self.debug.exception_comes(),
             host.in_shell_channel,
+            host.sigint_is_ours,
         )
         self.waits = Waits()
         self.main_calls = MainCalls(

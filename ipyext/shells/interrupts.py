@@ -33,6 +33,7 @@ class Interrupts:
         children: gives the children that run people's code, the one of the comms included.
         arriving: called on main before a KeyboardInterrupt is raised there.
         soon: calls a function soon, in a thread that runs no people's code.
+        ours: whether `on_sigint` is what SIGINT gets to; people's code may handle it itself.
     """
 
     def __init__(
@@ -42,12 +43,14 @@ class Interrupts:
         children: Callable[[], list[ChildShell]],
         arriving: Callable[[], None],
         soon: Callable[[Callable[[], Any]], None],
+        ours: Callable[[], bool],
     ) -> None:
         self._parent = parent
         self._main_gate = main_gate
         self._children = children
         self._arriving = arriving
         self._soon = soon
+        self._ours = ours
         self._again: Any = None  # the request of main that the SIGINT on its way is for
         self._for_main = False  # the SIGINT that is on its way was sent here, to main
 
@@ -68,7 +71,7 @@ class Interrupts:
         pid = os.getpid()
         theirs = {p.pid for child in self._children() for p in child.processes}
         processes = _group(pid, theirs) if os.getpgid(pid) == pid else []
-        self._for_main = True
+        self._for_main = self._ours()
         # First: code goes on as soon as its process has ended, which is no interrupt to it.
         os.kill(pid, signal.SIGINT)
         for process in processes:

@@ -399,6 +399,10 @@ class Host:
         """Within a request of main, SIGINT is ours as well: after `pre_handler_hook`. Main."""
         self._sigint.own()
 
+    def sigint_is_ours(self) -> bool:
+        """Whether SIGINT gets to `Hooks.sigint` now. Any thread."""
+        return self._sigint.is_ours()
+
     def stop_main(self) -> None:
         """Stop main's event loop as soon as main is free; the process then ends. Any thread."""
         self.kernel.io_loop.add_callback(self.kernel.io_loop.stop)

@@ -93,7 +93,7 @@ except ValueError as error: seen.append(str(error))
 seen
 """
 OWN = """
-import asyncio
+import signal
 def mine(number, frame): caught.append(number)
 caught = []
 assert signal.getsignal(signal.SIGINT) is signal.default_int_handler  # as trio does
@@ -123,3 +123,16 @@ def test_code_is_told_of_the_handler_of_the_stock_kernel(stock: Wire) -> None:
     stock.execute("import signal; told = signal.getsignal\n%unload_ext ipyext")
     assert stock.execute("signal.getsignal is not told").result == "True"
     assert stock.execute(SEEN).result == expected
+
+
+def test_an_interrupt_that_code_handles_itself_is_no_other_ones(
+    kernel: Wire, process: KernelProcess
+) -> None:
+    """The next one comes from outside, while main is idle and a child is busy."""
+    running = kernel.send_execute(OWN)
+    kernel.wait_for_text(running, "waits")
+    kernel.control("interrupt_request")
+    assert kernel.wait(running)[0].result == "[2]"
+    running = kernel.begin("while True: pass", subshell=kernel.create("it"))
+    process.signal(signal.SIGINT)
+    assert kernel.wait(running)[0].content["ename"] == "KeyboardInterrupt"

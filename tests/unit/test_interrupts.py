@@ -37,7 +37,9 @@ def test_a_child_that_began_after_the_stop_is_spared(sent: list[int]) -> None:
     child: Any = Child()
     parent: Any = SimpleNamespace(busy=False, stopped_at=None)
     gate: Any = SimpleNamespace(on_signal=lambda: False)
-    interrupts = Interrupts(parent, gate, lambda: [child], lambda: None, lambda call: call())
+    interrupts = Interrupts(
+        parent, gate, lambda: [child], lambda: None, lambda call: call(), lambda: True
+    )
     interrupts.stop_button()
     assert sent == [signal.SIGINT]
     child.at_work = True
@@ -68,7 +70,7 @@ def test_main_is_interrupted_before_its_processes(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(os, "kill", lambda pid, number: order.append("main"))
     parent: Any = SimpleNamespace(busy=True)
     gate: Any = SimpleNamespace()
-    Interrupts(parent, gate, list, lambda: None, lambda call: call()).main()
+    Interrupts(parent, gate, list, lambda: None, lambda call: call(), lambda: True).main()
     assert order == ["main", 1, 2]
 
 
@@ -77,7 +79,7 @@ def test_a_dropped_one_comes_again_to_the_same_request_of_main_only(sent: list[i
     signals: list[None] = []
     gate: Any = SimpleNamespace(asked=True, on_signal=lambda: signals.append(None) or True)
     later: list[Any] = []
-    interrupts = Interrupts(parent, gate, list, lambda: None, later.append)
+    interrupts = Interrupts(parent, gate, list, lambda: None, later.append, lambda: True)
     assert interrupts.dropped(parent)
     later.pop()()
     assert sent == [signal.SIGINT]
@@ -99,7 +101,7 @@ def test_a_dropped_one_comes_again_to_the_same_request_of_main_only(sent: list[i
 def test_what_was_not_asked_for_does_not_come_again(sent: list[int]) -> None:
     parent: Any = SimpleNamespace(busy=True, stopped_at=None, current="first")
     gate: Any = SimpleNamespace(asked=False)
-    interrupts = Interrupts(parent, gate, list, lambda: None, lambda call: call())
+    interrupts = Interrupts(parent, gate, list, lambda: None, lambda call: call(), lambda: True)
     assert not interrupts.dropped(parent)
     assert not interrupts.dropped(None)  # a thread that a cell has started
     assert sent == []

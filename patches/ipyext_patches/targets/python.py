@@ -359,8 +359,12 @@ class Sigint:
         in_handler = getattr(kernel, "saved_sigint_handler", None) is self._handler
         if in_handler:
             kernel.saved_sigint_handler = self._former
-        if handler_of(signal.SIGINT) is self._handler:
+        if self.is_ours():
             signal.signal(signal.SIGINT, self._stock)
+
+    def is_ours(self) -> bool:
+        """Whether we are told of SIGINT now, rather than code that handles it. Any thread."""
+        return handler_of(signal.SIGINT) is self._handler
 
     @property
     def _stock(self) -> Any:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 import threading
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Any
@@ -13,29 +12,11 @@ from ipyext_patches import versions
 from ipyext_patches.cell_files import SEED, BlankLines, CellFiles
 from ipyext_patches.cell_files import folder as cell_folder
 from ipyext_patches.cell_names import CellNames
-from ipyext_patches.errors import NotAKernelError, UnsupportedTargetError
+from ipyext_patches.errors import UnsupportedTargetError
 from ipyext_patches.ledger import Action, Change, Ledger, SetAttribute, SetItem
 from ipyext_patches.loops import LoopCalls, call_soon
 from ipyext_patches.ports import Context, Frames, Hooks, LoopPort, Message
-from ipyext_patches.spec import ITEM, Patch, PatchReport
-
-MAGICS = Patch(
-    id="magics.tables",
-    target="IPython.core.magic.MagicsManager.magics",
-    what="Registers %subshell, %%subshell and %debugctl; ipykernel 7's own %subshell comes back "
-    "on unload.",
-    why="IPython has no call to unregister a magic.",
-    upstream="IPython/core/magic.py",
-    shape=ITEM,
-)
-HANDLERS = Patch(
-    id="control.handlers",
-    target="Kernel.control_handlers",
-    what="Subshell requests and interrupts are answered by the engine.",
-    why="ipykernel 7's own handlers wait for running cells; earlier versions have none.",
-    upstream="JEP 91; ipykernel/kernelbase.py",
-    shape=ITEM,
-)
+from ipyext_patches.spec import PatchReport
 
 
 class Host:
@@ -189,18 +170,18 @@ class Host:
         yield python.thread_shutdown_change(hooks)
         yield from python.input_changes(ledger, hooks, stock)
         for one in magics:
-            yield from ipython.magics_changes(MAGICS, main, one)
+            yield from ipython.magics_changes(main, one)
         yield from ipython.parse_changes(ledger, hooks, main)
         yield timing.change(main)
         yield from ipython.interrupt_changes(hooks, stock, main)
-        yield from completer.changes(MAGICS, ledger, hooks, main, completers)
+        yield from completer.changes(ledger, hooks, main, completers)
         yield from kernel.changes(ledger, hooks, stock, self.lane)
         self._cell_names.hooks = hooks
         yield from cells.changes(ledger, hooks, main, self.lane, self._cell_names)
         yield from stops.changes(ledger, hooks, main)
         yield from child_shell.changes(ledger, hooks, main)
         for name, handler in handlers.items():
-            yield SetItem(HANDLERS, stock.control_handlers, name, handler)
+            yield SetItem(kernel.HANDLERS, stock.control_handlers, name, handler)
         if self.has_shell_channel_thread:
             from ipyext_patches.targets import ipykernel_7
 
@@ -504,37 +485,3 @@ class Host:
         from ipyext_patches.targets.child_shell import show_error
 
         return show_error(shell, error)
-
-
-def find_host(main: Any) -> Host:
-    """The kernel that `main` belongs to. Changes nothing.
-
-    Raises:
-        NotAKernelError: plain IPython, or a kernel that is not ipykernel's.
-        UnsupportedTargetError: a version outside the checked range.
-    """
-    kernel = getattr(main, "kernel", None)
-    if kernel is None:
-        raise NotAKernelError(
-            "ipyext extends Jupyter kernels and there is none here: this is plain IPython. "
-            "Load it in a notebook, a console (jupyter console) or any other client of ipykernel."
-        )
-    found = versions.check()
-    if "ipykernel.kernelbase" not in sys.modules or not isinstance(
-        kernel, sys.modules["ipykernel.kernelbase"].Kernel
-    ):
-        raise NotAKernelError(
-            f"ipyext extends ipykernel, but this kernel is {type(kernel).__module__}."
-            f"{type(kernel).__name__}. Use a kernel of the ipykernel package."
-        )
-    from zmq.eventloop.zmqstream import ZMQStream
-
-    if not isinstance(kernel.control_stream, ZMQStream) or kernel.stdin_socket is None:
-        raise UnsupportedTargetError(
-            "the kernel's transport",
-            "not that of a kernel with front ends (an in-process or embedded kernel, or an engine "
-            "of ipyparallel)",
-            "a kernel in a process of its own",
-            "Start the kernel the usual way: as a notebook kernel or with jupyter console.",
-        )
-    return Host(main, found)

@@ -20,6 +20,7 @@ from ipyext_patches.ledger import Action, Change, Ledger, SetAttribute, SetItem,
 from ipyext_patches.ports import Hooks
 from ipyext_patches.spec import ITEM, Patch, function
 from ipyext_patches.targets import imports
+from ipyext_patches.targets.ipython import MAGICS
 from ipyext_patches.targets.namespace import ChildNamespace
 
 COMPLETE = Patch(
@@ -161,7 +162,7 @@ _JEDI = ("jedi.inference.compiled.access", "jedi.inference.docstrings")
 
 
 def changes(
-    patch: Patch, ledger: Ledger, hooks: Hooks, main: Any, completers: dict[str, Any]
+    ledger: Ledger, hooks: Hooks, main: Any, completers: dict[str, Any]
 ) -> Iterator[Change]:
     """Completion and listings, and custom completers: IPython cannot unregister those either.
 
@@ -191,7 +192,7 @@ def changes(
         }
 
     for word, dispatcher in ours.items():
-        yield SetItem(patch, table, word, dispatcher)
+        yield SetItem(MAGICS, table, word, dispatcher)
     yield from _Warnings().changes()
     yield SetAttribute(BUILTINS, ipython_completer, "builtin_mod", _Builtins())
     # Between these: nobody completes any more when those above are undone.

@@ -16,9 +16,18 @@ from IPython.core.interactiveshell import ExecutionResult, InteractiveShell
 from ipyext_patches.frameless import Frameless, FramelessMethod
 from ipyext_patches.ledger import Action, Change, Ledger, SetAttribute, SetItem, Wrap
 from ipyext_patches.ports import Hooks
-from ipyext_patches.spec import Patch, function
+from ipyext_patches.spec import ITEM, Patch, function
 from ipyext_patches.targets import display_hook, own_sys
 
+MAGICS = Patch(
+    id="magics.tables",
+    target="IPython.core.magic.MagicsManager.magics",
+    what="Registers %subshell, %%subshell and %debugctl; ipykernel 7's own %subshell comes back "
+    "on unload.",
+    why="IPython has no call to unregister a magic.",
+    upstream="IPython/core/magic.py",
+    shape=ITEM,
+)
 INSTANCE = Patch(
     id="ipython.instance",
     target="IPython.core.interactiveshell.InteractiveShell.instance",
@@ -254,12 +263,12 @@ def _let_go(trap: Any) -> None:
         trap.deactivate()
 
 
-def magics_changes(patch: Patch, main: Any, magics: Any) -> list[Change]:
+def magics_changes(main: Any, magics: Any) -> list[Change]:
     """Register a `Magics` object without leaving a trace: IPython has no call to unregister."""
     manager = main.magics_manager
     found: list[Change] = []
     for kind in ("line", "cell"):
         for name, method in magics.magics[kind].items():
             bound = getattr(magics, method) if isinstance(method, str) else method
-            found.append(SetItem(patch, manager.magics[kind], name, bound))
+            found.append(SetItem(MAGICS, manager.magics[kind], name, bound))
     return found

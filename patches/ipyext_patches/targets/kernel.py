@@ -14,9 +14,17 @@ from ipykernel.kernelbase import Kernel
 from ipyext_patches.ledger import Change, Ledger, SetAttribute
 from ipyext_patches.loops import Living
 from ipyext_patches.ports import Hooks
-from ipyext_patches.spec import Patch, function
+from ipyext_patches.spec import ITEM, Patch, function
 from ipyext_patches.versions import Lane
 
+HANDLERS = Patch(
+    id="control.handlers",
+    target="Kernel.control_handlers",
+    what="Subshell requests and interrupts are answered by the engine.",
+    why="ipykernel 7's own handlers wait for running cells; earlier versions have none.",
+    upstream="JEP 91; ipykernel/kernelbase.py",
+    shape=ITEM,
+)
 PARENT = Patch(
     id="kernel.parent",
     target="ipykernel.kernelbase.Kernel.get_parent (5.x: Kernel._parent_header)",

@@ -8,6 +8,7 @@ again, so only `is` between living objects tells whether something was put back.
 
 from __future__ import annotations
 
+import _signal
 import asyncio
 import builtins
 import collections
@@ -156,10 +157,13 @@ def _subclass_instance() -> Any:
 
 
 def handlers() -> dict[str, Any]:
-    """The signal handlers in force now and those that the kernel puts back after the cell."""
+    """The signal handlers in force now and those that the kernel puts back after the cell.
+
+    Asked in C: `signal.getsignal` is one of the functions that a load changes.
+    """
     return {
-        "SIGINT": signal.getsignal(signal.SIGINT),
-        "SIGTERM": signal.getsignal(signal.SIGTERM),
+        "SIGINT": _signal.getsignal(signal.SIGINT),
+        "SIGTERM": _signal.getsignal(signal.SIGTERM),
         "saved SIGINT": getattr(kernel(), "saved_sigint_handler", MISSING),
     }
 

@@ -36,6 +36,7 @@ def test_the_probe_finds_what_a_load_changes(loaded: Kernel) -> None:
         "sys.displayhook",
         "sys.__class__",
         "handler SIGINT",
+        "signal['getsignal']",
         "control_stream._recv_callback" if LANE > 5 else "control_stream.socket",
     }
     assert expected - paths == set()

@@ -12,7 +12,9 @@ from tests.wire import Answer, KernelProcess, Wire
 COLOUR = re.compile(r"\x1b\[[\d;]*m")
 # Cells have the names of files on ipykernel 5 as soon as the extension is loaded.
 CELL = re.compile(r'<ipython-input-\d+-\w+>|[^\s"]*ipykernel_\d+/\d+\.py')
-
+# A cell whose error cannot be shown leaves its number to the next one. IPython 8 says so in a
+# thread of its own: under whichever cell runs then.
+TWICE = re.compile(r"ERROR! Session/line number was not unique in database\..*\n")
 KERNELS = re.compile(r"0x[0-9a-f]+|\d+ hidden frame")  # how deep the kernel itself is
 
 
@@ -20,7 +22,7 @@ def shown(answer: Answer) -> str:
     """All that a cell has put out, without colours and numbers of cells."""
     parts = [answer.text(), answer.text("stderr"), *answer.shown, str(answer.result)]
     parts += answer.content.get("traceback", [])
-    text = CELL.sub("CELL", COLOUR.sub("", "\n".join(parts)))
+    text = TWICE.sub("", CELL.sub("CELL", COLOUR.sub("", "\n".join(parts))))
     return re.sub(r"(In ?)\[\d+\]", r"\1[N]", text)
 
 

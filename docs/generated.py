@@ -103,7 +103,7 @@ def commands() -> Iterator[str]:
         for action in command._actions:  # noqa: SLF001
             if action.dest != "help":
                 option = " ".join(filter(None, [action.option_strings[0], action.metavar]))
-                text = (action.help or "").replace("%(default)g", f"{action.default}")
+                text = (action.help or "") % vars(action)
                 yield row(f"`{option}`", text)
         yield ""
 

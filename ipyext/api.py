@@ -63,6 +63,7 @@ def create_subshell(name: str | None = None) -> Subshell:
 
     Raises:
         SubshellNameError: the name is taken or cannot be used.
+        TooManySubshellsError: there are as many as `IPyExt.max_subshells` allows.
     """
     engine = active().engine
     return view.describe(engine, engine.registry.create(name))

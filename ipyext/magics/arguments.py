@@ -55,7 +55,7 @@ def _shell(line: str) -> None:
 @magic_arguments()
 @argument("names", nargs="*", metavar="[N] [NAME|ID]", help="A cell's number, and a subshell.")
 @argument("--last", action="store_true", help="The cell that began last.")
-@argument("--all", action="store_true", help="List every cell, also those without output.")
+@argument("--all", action="store_true", help="List them all, not only the latest 20.")
 @argument(
     "--since",
     metavar="WHEN",

@@ -22,9 +22,9 @@ class Subshell:
         id: JEP 91's subshell_id; None for the parent subshell (main).
         name: its name, or None.
         state: ``"idle"``, ``"busy"``, ``"busy with a task"`` (its cell, if one runs, awaits, and
-            a task that a cell has started does not), ``"waiting for input"``, ``"sleeping"``,
-            ``"zombie"`` (deleted, but its code does not end), or a busy shell's trouble with an
-            interrupt.
+            a task that a cell has started does not), ``"sleeping"``, ``"waiting for"`` input, main,
+            a job or the debugger, ``"stopped by the debugger"``, ``"zombie"`` (deleted, but its
+            code does not end), or a busy shell's trouble with an interrupt.
         seconds: how long it has been in that state.
         running: the code that runs, or an empty string.
         queued: requests waiting.
@@ -155,5 +155,7 @@ def find(engine: Engine, name: str) -> Subshell:
 
 
 def current(engine: Engine) -> Subshell:
-    """The subshell that the calling code runs in."""
-    return describe(engine, engine.current_shell())
+    """The subshell that the calling code runs in; main for lines answered beside a busy main."""
+    shell = engine.current_shell()
+    helps = shell is engine.helpers.get("service")
+    return describe(engine, engine.parent if helps else shell)

@@ -136,6 +136,17 @@ def test_info(kernel: Wire) -> None:
     assert made in kernel.execute("%subshell info", subshell=made).shown[0]
 
 
+def test_this_one_is_main_for_lines_that_are_answered_beside_it(kernel: Wire, child: str) -> None:
+    kernel.execute("'an input of main'")
+    running = kernel.begin(LOOP)
+    assert "MainThread" in kernel.execute("%subshell info").shown[0]
+    assert "'an input of main'" in kernel.execute("%subshell history").text()
+    (row,) = [r for r in kernel.execute("%subshell").shown[0].splitlines() if "main" in r]
+    assert row.lstrip().startswith("*")
+    kernel.control("interrupt_request")
+    kernel.wait(running)
+
+
 def test_interrupt_without_a_name_is_the_stop_button(kernel: Wire, child: str) -> None:
     running = kernel.begin("while True: pass")
     kernel.execute("%subshell interrupt")

@@ -81,4 +81,5 @@ class Launcher:
         cell = self._engine.current_cell()
         if cell is None or cell_body(cell) == cell:
             return None
-        return cell if cell_body(cell).lstrip("\n") == body.lstrip("\n") else None
+        # IPython ends a body with a newline, whether the cell does or not.
+        return cell if cell_body(cell).strip("\n") == body.strip("\n") else None

@@ -356,8 +356,9 @@ def test_raised(kernel: Wire, debugger: JupyterDap, where: str | None) -> None:
     assert kernel.wait(running)[0].result == "'end'"
 
 
-def test_detached_cell(kernel: Wire, debugger: JupyterDap) -> None:
-    code = "\n%%subshell work --detach\nx = 1\ny = 2\n"
+@pytest.mark.parametrize("end", ["", "\n"])
+def test_detached_cell(kernel: Wire, debugger: JupyterDap, end: str) -> None:
+    code = f"\n%%subshell work --detach\nx = 1\ny = 2{end}"
     running, thread = run_to(kernel, debugger, code, 4)
     top = debugger.frames(thread)[0]
     assert (top["line"], top["source"]["path"]) == (4, debugger.cell(code))

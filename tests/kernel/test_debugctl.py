@@ -170,6 +170,17 @@ def test_a_function_and_exceptions(kernel: Wire, child: str) -> None:
     assert kernel.wait(running)[0].content["ename"] == "ValueError"
 
 
+def test_a_detached_cell_is_one_of_main(kernel: Wire) -> None:
+    kernel.execute("import threading; go = threading.Event()")
+    code = "%%subshell worker --detach\nn = 0\nwhile not go.wait(0.01):\n    n += 1"
+    launched = kernel.execute(code).of("execute_input")[0]["execution_count"]
+    shown(kernel, "%debugctl start")
+    shown(kernel, f"%debugctl break In[{launched}]:4")
+    assert f"In[{launched}]:4 in <module>" in wait_for_stop(kernel)
+    assert "worker goes on." in shown(kernel, "%debugctl clear --all\n%debugctl continue worker")
+    kernel.execute("go.set()")
+
+
 def test_a_child_stops_and_main_goes_on(kernel: Wire) -> None:
     kernel.create("worker")
     shown(kernel, "%debugctl start")

@@ -7,6 +7,7 @@ at the end of every test.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -406,7 +407,16 @@ class KernelProcess:
                 break
         with self._stacks.open() as file:
             file.seek(former)
-            return f"{file.read()}\nlogged:\n{self.log.read_text()}"
+            return f"{file.read()}{self._threads()}\nlogged:\n{self.log.read_text()}"
+
+    def _threads(self) -> str:
+        """The state of its threads for the system, where Python no longer tells anything."""
+        found = []
+        for task in Path(f"/proc/{self.process.pid}/task").glob("*"):
+            with contextlib.suppress(OSError):
+                state = task.joinpath("stat").read_text().rpartition(")")[2].split()[0]
+                found.append(f"{task.joinpath('comm').read_text().strip()}: {state}")
+        return f"\n{', '.join(found) or 'no thread'}\n"
 
     def gone_within(self, seconds: float) -> bool:
         """Whether the process has ended by itself by then; prints what keeps it, if not."""

@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shlex
 import shutil
-import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from ipyext.cli import main
 from ipyext.install.changes import InstallError, MakeFolder, WriteFile, make
 from ipyext.install.profile import FILE, ipython_dir
+from tests.homes import Run, tree
 
-Run = Callable[..., tuple[int, str, str]]
 FOUND = {
     "empty": b"",
     "a line": b"c = get_config()\nc.IPKernelApp.extensions = ['other']\n",
@@ -31,40 +27,6 @@ FOUND = {
     "old Mac": b"c.A.b = 1\r# last\r",
     "Windows, and one of old Mac at the end": b"c.A.b = 1\r\n# last\r",
 }
-
-
-@pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    home = tmp_path / "home"
-    home.mkdir()
-    monkeypatch.setenv("HOME", str(home))
-    monkeypatch.setenv("IPYTHONDIR", str(home / "ipython"))
-    monkeypatch.setenv("JUPYTER_DATA_DIR", str(home / "jupyter"))
-    monkeypatch.setenv("JUPYTER_CONFIG_DIR", str(home / "jupyter-config"))
-    monkeypatch.delenv("JUPYTER_PATH", raising=False)
-    monkeypatch.delenv("IPYEXT_DISABLE", raising=False)
-    return home
-
-
-@pytest.fixture
-def install(home: Path, capsys: pytest.CaptureFixture[str]) -> Run:
-    def run(*arguments: str) -> tuple[int, str, str]:
-        try:
-            status = main(["install", *arguments])
-        except SystemExit as error:
-            status = int(str(error.code))
-        out, err = capsys.readouterr()
-        return status, out, err
-
-    return run
-
-
-def tree(folder: Path) -> dict[str, bytes | None]:
-    """Everything below a folder."""
-    return {
-        str(path.relative_to(folder)): path.read_bytes() if path.is_file() else None
-        for path in folder.rglob("*")
-    }
 
 
 def profile_file(home: Path, content: bytes | None = None) -> Path:
@@ -453,83 +415,3 @@ def test_it_says_so_if_loading_is_switched_off(
 ) -> None:
     monkeypatch.setenv("IPYEXT_DISABLE", "1")
     assert "IPYEXT_DISABLE is set" in install()[1]
-
-
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        ("--profile", "a", "--kernelspec", "b"),
-        ("--profile", "a", "--sys-prefix"),
-        ("--user", "--sys-prefix"),
-        ("--display-name", "x"),
-        ("--prefix",),
-        ("--prefix", ""),
-        ("--kernelspec", "x", "--prefix="),
-        ("--bogus",),
-        ("more",),
-    ],
-)
-def test_wrong_arguments(
-    install: Run, home: Path, monkeypatch: pytest.MonkeyPatch, wrong: tuple[str, ...]
-) -> None:
-    monkeypatch.chdir(home)
-    status, out, err = install(*wrong)
-    assert (status, out, "usage: ipyext install" in err) == (2, "", True)
-    assert tree(home) == {}
-
-
-def test_help_teaches(install: Run) -> None:
-    status, out, _ = install("--help")
-    assert status == 0
-    for word in ("examples:", "IPYEXT_DISABLE", "exit status", "--uninstall"):
-        assert word in out
-
-
-@pytest.mark.parametrize("wrong", ["soon", "0", "-1", "nan", "inf"])
-def test_wrong_seconds(capsys: pytest.CaptureFixture[str], wrong: str) -> None:
-    with pytest.raises(SystemExit):
-        main(["demo", "--timeout", wrong])
-    assert f"{wrong!r} is no number of seconds above 0" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize(
-    ("line", "offered"),
-    [
-        ("ipyext install --un", "--uninstall"),
-        ("ipyext install --profile w", "work"),
-        ("ipyext install --uninstall --kernelspec l", "live"),
-    ],
-)
-@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_completion_in_the_shell(
-    install: Run, home: Path, tmp_path: Path, line: str, offered: str, shell: str
-) -> None:
-    (home / "ipython" / "profile_work").mkdir(parents=True)
-    install("--kernelspec", "live")
-    subprocess.run(
-        [sys.executable, "-m", "ipyext.cli"],
-        timeout=60,
-        check=True,
-        env={
-            **os.environ,
-            "_ARGCOMPLETE": "1",
-            "_ARGCOMPLETE_SHELL": shell,
-            "_ARGCOMPLETE_DFS": "\t",  # between a word and its help, in fish
-            "_ARGCOMPLETE_STDOUT_FILENAME": str(tmp_path / "out"),
-            "COMP_LINE": line,
-            "COMP_POINT": str(len(line)),
-        },
-    )
-    # The help of an option may stand beside it, in zsh and fish.
-    assert re.split(r"[\s:]", (tmp_path / "out").read_text().strip())[0] == offered
-
-
-def test_the_reference_says_how_shells_complete_it() -> None:
-    """With the options that the registering program has."""
-    reference = (Path(__file__).parents[2] / "docs" / "reference.md").read_text()
-    from argcomplete import shellcode
-
-    assert 'eval "$(register-python-argcomplete ipyext)"' in reference
-    assert "compdef _python_argcomplete ipyext" in shellcode(["ipyext"])  # compinit's
-    assert r"register-python-argcomplete --shell fish ipyext \| source" in reference
-    assert "complete --command ipyext" in shellcode(["ipyext"], shell="fish")

@@ -467,13 +467,13 @@ class Host:
 
     def run_cell(self, shell: Any, code: str, **options: Any) -> Awaitable[Any]:
         """Run a cell in a child's shell; gives IPython's ExecutionResult. The child's thread."""
-        from ipyext_patches.targets.child_shell import run_cell
+        from ipyext_patches.targets.child_cells import run_cell
 
         return run_cell(shell, code, **options)
 
     def reply_content(self, shell: Any, result: Any, expressions: dict[str, str]) -> Message:
         """The content of the execute_reply for such a result. The child's thread."""
-        from ipyext_patches.targets.child_shell import reply_content
+        from ipyext_patches.targets.child_cells import reply_content
 
         return reply_content(shell, result, expressions)
 
@@ -482,6 +482,6 @@ class Host:
 
         Without its traceback, if that cannot be drawn or sent.
         """
-        from ipyext_patches.targets.child_shell import show_error
+        from ipyext_patches.targets.child_cells import show_error
 
         return show_error(shell, error)

@@ -166,6 +166,18 @@ def test_cell_magic(
     finish(kernel, debugger, running, thread)
 
 
+@pytest.mark.parametrize("outer", ["subshell look", "subshell look --detach", "capture found"])
+@pytest.mark.parametrize("magic", ["time", "timeit -n1 -r1", "capture found", "prun -q"])
+def test_cell_magic_below_another(
+    kernel: Wire, debugger: JupyterDap, outer: str, magic: str
+) -> None:
+    code = f"%%{outer}\n%%{magic}\nx = 1\ny = x + 1\nprint(y)"
+    running, thread = run_to(kernel, debugger, code, 4)
+    top = debugger.frames(thread)[0]
+    assert (top["line"], top["source"]["path"]) == (4, debugger.cell(code))
+    finish(kernel, debugger, running, thread)
+
+
 @pytest.mark.parametrize("code", ["while True: pass", "while True: time.sleep(0.01)"])
 def test_loop_on_one_line(kernel: Wire, debugger: JupyterDap, where: str | None, code: str) -> None:
     kernel.execute("import time")

@@ -65,11 +65,11 @@ def changes(
     def in_cell(instance: Any, source: Any, filename: Any, *rest: Any, **options: Any) -> Any:
         if isinstance(source, ast.AST):
             cell = hooks.current_cell() or ""
-            before, body = _body(cell)
-            if before:
+            bodies = _bodies(cell)
+            if bodies:
                 with untraced():  # somebody may step from one statement to the next
-                    bodies = [names.of(body), names.of(body + "\n")]  # IPython ends it with one
-                    if filename in (*_TIMED, *bodies):
+                    before = _before(names, bodies, filename)
+                    if before:
                         ast.increment_lineno(source, before)
                         filename = names.of(cell)
         return plain.__get__(instance)(source, filename, *rest, **options)
@@ -90,8 +90,9 @@ def _profiled(ledger: Ledger, hooks: Hooks, names: CellNames) -> Iterator[Change
 
     def run(instance: Any, code: Any, *others: Any, **options: Any) -> Any:
         cell = hooks.current_cell() or ""
-        before, body = _body(cell)
-        if before and isinstance(code, str):
+        bodies = _bodies(cell)
+        if bodies and isinstance(code, str):
+            before, body = bodies[-1]
             with contextlib.suppress(SyntaxError, ValueError):  # which running it will say
                 tree = ast.parse(code)
                 # It begins with the arguments of the magic, or their line was left out as empty.
@@ -112,15 +113,26 @@ def _naming(raw_code: Any, transformed_code: Any = "", number: Any = 0) -> tuple
     return raw_code, number
 
 
-def _body(cell: str) -> tuple[int, str]:
-    """The body of a cell magic, and how many lines of the cell come before it; 0 if it is none."""
+def _bodies(cell: str) -> list[tuple[int, str]]:
+    """The bodies of the cell magics of a cell, the outermost first, each with the lines before."""
     lines = cell.split("\n")
-    for number, line in enumerate(lines):
+    found = []
+    for number, line in enumerate(lines, 1):
         if line.startswith("%%"):
-            return number + 1, "\n".join(lines[number + 1 :])
-        if line.strip():
+            found.append((number, "\n".join(lines[number:])))
+        elif line.strip():
             break
-    return 0, cell
+    return found
+
+
+def _before(names: CellNames, bodies: list[tuple[int, str]], filename: str) -> int:
+    """The lines of the cell before the body that is compiled under that name; 0 if none is."""
+    if filename in _TIMED:
+        return bodies[-1][0]
+    for before, body in bodies:
+        if filename in (names.of(body), names.of(body + "\n")):  # IPython ends it with one
+            return before
+    return 0
 
 
 def _lines(code: str) -> int:

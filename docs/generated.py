@@ -23,7 +23,7 @@ from ipyext.magics.actions import Action, Declared
 from ipyext.magics.arguments import CELL, CELL_USAGE, SUBSHELL
 from ipyext.magics.debugctl_arguments import DEBUGCTL
 from ipyext.shells.control import ControlHandlers
-from ipyext_patches import CHECKED, PYTHON
+from ipyext_patches import CHECKED, DEBUGPY, PYTHON
 
 ROOT = Path(__file__).parent.parent
 _KINDS = {Float: "a number", Integer: "a whole number"}
@@ -156,7 +156,7 @@ def control() -> Iterator[str]:
 def ranges() -> Iterator[str]:
     """What `ipyext_patches.versions` accepts."""
     yield from table("", "Versions")
-    for checked in (PYTHON, *CHECKED):
+    for checked in (PYTHON, *CHECKED, DEBUGPY):
         yield row(checked.distribution, " or ".join(f"`{v}`" for v in checked.versions.split("|")))
 
 

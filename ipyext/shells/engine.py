@@ -216,7 +216,7 @@ class Engine:
 
     def kernel_info(self, info: Message) -> Message:
         features = list(info.get("supported_features", []))
-        wanted = ["kernel subshells"] + ["debugger"] * self.debug.debugpy.is_installed
+        wanted = ["kernel subshells"] + ["debugger"] * self.debug.debugpy.is_usable
         features += [feature for feature in wanted if feature not in features]
         more = {"debugger": True} if "debugger" in features else {}
         return {**info, **more, "supported_features": features}

@@ -17,10 +17,19 @@ from ipyext_patches.frames import leave_out, no_collection
 from ipyext_patches.host import Host
 from ipyext_patches.loops import Living, LoopCalls, call_soon, goes_on, report_callback
 from ipyext_patches.spec import Patch, PatchReport
-from ipyext_patches.versions import CHECKED, PYTHON, CheckedRange, Finding, findings, installed
+from ipyext_patches.versions import (
+    CHECKED,
+    DEBUGPY,
+    PYTHON,
+    CheckedRange,
+    Finding,
+    findings,
+    installed,
+)
 
 __all__ = [
     "CHECKED",
+    "DEBUGPY",
     "PYTHON",
     "CheckedRange",
     "Finding",

@@ -26,6 +26,10 @@ class UnsupportedTargetError(PatchError):
         self.expected = expected
 
 
+class UnsupportedDebuggerError(PatchError):
+    """The debugger was not started: debugpy's version is not a checked one."""
+
+
 class NotAKernelError(PatchError):
     """Nothing was changed: there is no running ipykernel to extend here."""
 

@@ -42,6 +42,13 @@ CHECKED: tuple[CheckedRange, ...] = (
     CheckedRange("wrapt", ">=2.4,<3", "Install a checked wrapt (pip install 'wrapt>=2.4,<3')."),
 )
 
+DEBUGPY = CheckedRange(
+    "debugpy",
+    ">=1.8.22,<1.9",
+    "Install a checked debugpy (pip install --upgrade 'debugpy>=1.8.22,<1.9') and restart the "
+    "kernel.",
+)
+
 
 def accepts(checked: CheckedRange, version: str) -> bool:
     """Whether `version` lies in one of the alternatives of the range (separated by ``|``)."""
@@ -116,6 +123,23 @@ def check() -> dict[str, str]:
         if finding.problem is not None:
             raise finding.problem
     return installed()
+
+
+def debugger_problem() -> str | None:
+    """What is wrong with the version of debugpy; None if it is checked, or there is none.
+
+    The extension loads beside any: only the debugger has to do without.
+    """
+    try:
+        version = metadata.version(DEBUGPY.distribution)
+    except metadata.PackageNotFoundError:
+        return None
+    if accepts(DEBUGPY, version):
+        return None
+    return (
+        f"debugpy is version {version}, but ipyext is checked with debugpy {DEBUGPY.versions}. "
+        f"{DEBUGPY.advice}"
+    )
 
 
 def lane(ipykernel_version: str) -> Lane:

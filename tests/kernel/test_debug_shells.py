@@ -392,3 +392,24 @@ def test_step_past_the_end_of_a_cell(
     assert kernel.wait(running)[0].result == "{'a': 1}"
     assert kernel.execute("1 + 1", subshell=where).result == "2"
     assert debugger.events("stopped") == []
+
+
+def test_two_ask_at_once_for_the_commands_of_a_thread(kernel: Wire, debugger: JupyterDap) -> None:
+    """Else the first step of a thread that has just stopped gets lost now and then."""
+    kernel.execute(
+        """
+import pydevd, threading
+debugger = pydevd.get_global_debugger()
+ask, table = debugger.get_internal_queue_and_event, debugger._cmd_queue
+found, make = [], table.default_factory
+def meanwhile():
+    table.default_factory = make
+    other = threading.Thread(target=lambda: found.append(ask("some thread")[0]))
+    other.start(); other.join()
+    return make()
+table.default_factory = meanwhile
+found.append(ask("some thread")[0])
+table.default_factory = make
+"""
+    )
+    assert kernel.execute("len(found), found[0] is found[1]").result == "(2, True)"

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import ast
 import json
+import os
 import re
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.dap import JupyterDap
 from tests.tcp_dap import TcpDap
-from tests.wire import Answer, Wire
+from tests.wire import Answer, KernelProcess, Wire
 
 Connect = Callable[[str, int], TcpDap]
 LOOP = """\
@@ -475,3 +477,19 @@ def test_debugpy_is_given_back(kernel: Wire) -> None:
     assert kernel.execute(same).result == "[False, False]"
     kernel.execute("%unload_ext ipyext")
     assert kernel.execute(same).result == "[True, True]"
+
+
+def test_a_debugpy_that_was_not_checked(
+    start_kernel: Callable[..., KernelProcess], tmp_path: Path
+) -> None:
+    """All but the debugger goes on working, and a front end is not told that there is one."""
+    (tmp_path / "debugpy-1.8.0.dist-info").mkdir()
+    metadata = "Metadata-Version: 2.1\nName: debugpy\nVersion: 1.8.0\n"
+    (tmp_path / "debugpy-1.8.0.dist-info" / "METADATA").write_text(metadata)
+    path = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
+    kernel = start_kernel(env={"PYTHONPATH": path}).client()
+    kernel.execute("%load_ext ipyext")
+    refused = said(kernel.execute("%debugctl start", stop_on_error=False))
+    assert "debugpy is version 1.8.0, but ipyext is checked with debugpy >=" in refused
+    assert "pip install --upgrade 'debugpy" in refused
+    assert kernel.execute("%%subshell look\n6 * 7").result == "42"

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ipyext_patches import CHECKED, PYTHON, CheckedRange, UnsupportedTargetError, versions
+from ipyext_patches import CHECKED, DEBUGPY, PYTHON, CheckedRange, UnsupportedTargetError, versions
 from ipyext_patches.spec import ATTRIBUTE, FUNCTION, ITEM, function
 
 
@@ -181,8 +181,27 @@ def test_ipykernel_5_with_ipython_9(monkeypatch: pytest.MonkeyPatch) -> None:
     assert versions.check()["ipykernel"] == "5.5.6"
 
 
-@pytest.mark.parametrize("checked", [PYTHON, *CHECKED], ids=lambda c: c.distribution)
+@pytest.mark.parametrize("checked", [PYTHON, *CHECKED, DEBUGPY], ids=lambda c: c.distribution)
 def test_every_range_can_be_read_and_has_advice(checked: CheckedRange) -> None:
     assert versions.accepts(checked, "0.0.1") is False
     assert versions.accepts(checked, "999") is False
     assert checked.advice.endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("version", "right"), [("1.8.22", True), ("1.8.99", True), ("1.8.21", False), ("1.9.0", False)]
+)
+def test_the_debugger_needs_a_checked_debugpy(
+    monkeypatch: pytest.MonkeyPatch, version: str, right: bool
+) -> None:
+    fake(monkeypatch, debugpy=version)
+    problem = versions.debugger_problem()
+    assert (problem is None) is right
+    assert versions.check()["ipykernel"] == "7.4.0"
+    for part in () if problem is None else (f"debugpy is version {version}", DEBUGPY.advice):
+        assert part in str(problem)
+
+
+def test_without_debugpy_its_version_is_no_problem(monkeypatch: pytest.MonkeyPatch) -> None:
+    fake(monkeypatch, debugpy=None)
+    assert versions.debugger_problem() is None

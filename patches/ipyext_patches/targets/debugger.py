@@ -16,7 +16,8 @@ from collections.abc import Iterator
 from types import FrameType
 from typing import Any
 
-from ipyext_patches.errors import DebuggerInUseError
+from ipyext_patches import versions
+from ipyext_patches.errors import DebuggerInUseError, UnsupportedDebuggerError
 from ipyext_patches.ledger import Change, Ledger, SetAttribute
 from ipyext_patches.ports import Hooks
 from ipyext_patches.spec import Patch
@@ -77,8 +78,8 @@ class Debugpy:
     Attributes:
         stops: which threads stop.
         forked: this is a process that was forked from the kernel while it was debugged.
-        is_installed: whether debugpy could be imported when the kernel was extended. Not looked up
-            later, for that takes a lock which slow imports hold.
+        is_usable: whether a checked debugpy was installed when the kernel was extended. Not looked
+            up later, for that takes a lock which slow imports hold.
     """
 
     def __init__(self, hooks: Hooks, stock: Any) -> None:
@@ -91,7 +92,8 @@ class Debugpy:
         self._mine = False
         self._children = True
         self.forked = False
-        self.is_installed = importlib.util.find_spec("debugpy") is not None
+        self._problem = versions.debugger_problem()
+        self.is_usable = importlib.util.find_spec("debugpy") is not None and not self._problem
 
     # -- on and off ----------------------------------------------------------------------------
 
@@ -100,7 +102,10 @@ class Debugpy:
 
         Raises:
             ImportError: it is not installed, or does not work here.
+            UnsupportedDebuggerError: its version is not a checked one.
         """
+        if self._problem is not None:
+            raise UnsupportedDebuggerError(self._problem)
         if "debugpy.server.api" in sys.modules:
             return
         hook = sys.breakpointhook  # debugpy sets its own

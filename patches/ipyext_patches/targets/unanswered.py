@@ -1,4 +1,4 @@
-"""Requests whose work in debugpy ends with an exception: they are answered with that."""
+"""Requests that debugpy would not answer: their work ends with an exception, or is lost."""
 
 from __future__ import annotations
 
@@ -41,10 +41,20 @@ CHANGE = Patch(
     upstream="pydevd_suspended_frames.py _FrameVariable.change_variable",
     shape=function("frame", "attr", "expression", "dbg"),
 )
+QUEUE = Patch(
+    id="debugger.queue",
+    target="pydevd.PyDB.get_internal_queue_and_event",
+    what="Whoever asks for the queue of a thread's commands gets the same one.",
+    why="Two threads that ask for it first, and at once, get one each: a thread that has just "
+    "stopped for the first time never hears of its step, and stays stopped.",
+    upstream="pydevd.py PyDB._cmd_queue, a defaultdict",
+    shape=function("thread_id"),
+)
 
 
 def answer_failures(ledger: Ledger, hooks: Hooks) -> list[Change]:
     """Have such requests fail, and interrupts of the thread end its work on them. After `load`."""
+    import pydevd
     from _pydevd_bundle import pydevd_comm, pydevd_vars
     from _pydevd_bundle.pydevd_process_net_command_json import PyDevJsonCommandProcessor
 
@@ -79,8 +89,15 @@ def answer_failures(ledger: Ledger, hooks: Hooks) -> list[Change]:
         value = eval(expression, frame.f_globals, frame.f_locals)  # what it raises is the answer
         return wrapped(*args, value=value, **kwargs)
 
+    def commands(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
+        for table in (instance._cmd_queue, instance._thread_events):
+            if args[0] not in table:
+                table.setdefault(args[0], table.default_factory())  # one for all: in C
+        return wrapped(*args, **kwargs)
+
     name, switch = "process_net_command_json", ledger.switch
     return [
+        Wrap(QUEUE, pydevd.PyDB, "get_internal_queue_and_event", commands, switch),
         Wrap(ANSWER, pydevd_comm.InternalThreadCommand, "do_it", do_it, switch),
         Wrap(CHANGE, pydevd_vars, "change_attr_expression", change, switch),
         Wrap(REFUSE, PyDevJsonCommandProcessor, name, process, switch),

@@ -419,9 +419,13 @@ class KernelProcess:
         return f"\n{', '.join(found) or 'no thread'}\n"
 
     def gone_within(self, seconds: float) -> bool:
-        """Whether the process has ended by itself by then; prints what keeps it, if not."""
+        """Whether the process has ended by itself by then; prints what keeps it, if not.
+
+        Args:
+            seconds: on a machine that has the time; in proportion, where others want it as well.
+        """
         try:
-            self.process.wait(seconds)
+            self.process.wait(seconds * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1)))
         except subprocess.TimeoutExpired:
             sys.stderr.write(self.stacks())
             return False

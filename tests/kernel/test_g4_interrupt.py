@@ -5,6 +5,7 @@ IPYEXT_INTERRUPTS sets how many of them come as cells end.
 
 from __future__ import annotations
 
+import re
 import signal
 from collections.abc import Callable
 from typing import Any
@@ -355,7 +356,7 @@ def test_code_that_ignores_interrupts_is_reported(kernel: Wire, it: str) -> None
     )
     kernel.control("interrupt_request", {"subshell_id": it})
     kernel.wait_for_text(running, "ignored")
-    assert "busy, ignored an interrupt 0 s ago" in table(kernel)
+    assert re.search(r"busy, ignored an interrupt \d+ s ago", table(kernel))
     kernel.execute("done.set()")
     reply = kernel.control("interrupt_request", {"subshell_id": it})
     assert "blocked" not in reply, "it was reached, and ignored that"

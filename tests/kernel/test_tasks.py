@@ -181,7 +181,7 @@ def test_a_task_that_ignores_interrupts_is_reported(kernel: Wire, it: str) -> No
     state_becomes(kernel, BUSY)
     kernel.control("interrupt_request", {"subshell_id": it})
     kernel.until(lambda: "ignored" in started.text(), what="the interrupt")
-    assert f"{BUSY}, ignored an interrupt 0 s ago" in table(kernel)
+    assert re.search(rf"{BUSY}, ignored an interrupt \d+ s ago", table(kernel))
     kernel.execute("done.set()")
     kernel.control("interrupt_request", {"subshell_id": it})
     assert kernel.execute("await kept", subshell=it).status == "ok"

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from typing import Any
+
 from tests.dap import JupyterDap
 from tests.wire import Wire
 
@@ -16,6 +19,11 @@ while not go.is_set():
 """
 
 
+def name(frame: dict[str, Any]) -> str:
+    """IPython 7.33 to 8.4 call the statements of a cell after their first line."""
+    return re.sub(r"<cell line: \d+>", "<module>", frame["name"])
+
+
 def test_start_while_main_loops(kernel: Wire, lab: JupyterDap, child: str) -> None:
     running = kernel.send_execute(LOOP)
     kernel.wait_for_text(running, "looping")
@@ -25,7 +33,7 @@ def test_start_while_main_loops(kernel: Wire, lab: JupyterDap, child: str) -> No
     stopped = lab.wait_event("stopped")["body"]
     assert stopped["reason"] == "breakpoint"
     frames = lab.frames(stopped["threadId"])
-    assert [f["name"] for f in frames] == ["work", "<module>"], frames
+    assert [name(f) for f in frames] == ["work", "<module>"], frames
     assert frames[0]["line"] == 3
     assert frames[0]["source"]["path"] == path
     values = lab.locals(frames[0]["id"])
@@ -47,7 +55,7 @@ def test_breakpoint_in_a_child(kernel: Wire, lab: JupyterDap, child: str) -> Non
     stopped = lab.wait_event("stopped")["body"]
     assert kernel.execute("1 + 1").result == "2"  # main goes on
     frames = lab.frames(stopped["threadId"])
-    assert [(f["name"], f["line"]) for f in frames] == [("<module>", 3)]
+    assert [(name(f), f["line"]) for f in frames] == [("<module>", 3)]
     assert stopped["threadId"] == lab.do("threads")["threads"][0]["id"]
     lab.do("continue", threadId=stopped["threadId"])
     assert kernel.wait(running)[0].result == "3"

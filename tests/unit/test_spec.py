@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
+from packaging.version import Version
 
 from ipyext_patches import CHECKED, DEBUGPY, PYTHON, CheckedRange, UnsupportedTargetError, versions
 from ipyext_patches.spec import ATTRIBUTE, FUNCTION, ITEM, function
@@ -205,3 +208,21 @@ def test_the_debugger_needs_a_checked_debugpy(
 def test_without_debugpy_its_version_is_no_problem(monkeypatch: pytest.MonkeyPatch) -> None:
     fake(monkeypatch, debugpy=None)
     assert versions.debugger_problem() is None
+
+
+def test_the_oldest_of_what_is_accepted_is_tested() -> None:
+    root = Path(__file__).parents[2]
+    (lane,) = re.findall(r"^lowest .*", (root / ".ci" / "run").read_text(), re.M)
+    pinned = dict(re.findall(r"(\w+)==(\S+)", lane))
+    needed = re.search(
+        r"^dependencies = \[(.*?)^\]", (root / "pyproject.toml").read_text(), re.M | re.S
+    )
+    assert needed is not None
+    lowest = dict(re.findall(r"\"(\w+)>=([\d.]+)", needed[1]))
+    del lowest["ipykernel"], pinned["ipykernel"]  # lanes of its own
+    for checked in (*CHECKED, DEBUGPY):
+        if "|" not in checked.versions:
+            lowest[checked.distribution] = checked.versions.removeprefix(">=").split(",")[0]
+    assert {name: Version(v) for name, v in pinned.items()} == {
+        name: Version(v) for name, v in lowest.items()
+    }

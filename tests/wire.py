@@ -419,13 +419,9 @@ class KernelProcess:
         return f"\n{', '.join(found) or 'no thread'}\n"
 
     def gone_within(self, seconds: float) -> bool:
-        """Whether the process has ended by itself by then; prints what keeps it, if not.
-
-        Args:
-            seconds: on a machine that has the time; in proportion, where others want it as well.
-        """
+        """Whether the process has ended by itself by then; prints what keeps it, if not."""
         try:
-            self.process.wait(seconds * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1)))
+            self.process.wait(seconds)
         except subprocess.TimeoutExpired:
             sys.stderr.write(self.stacks())
             return False

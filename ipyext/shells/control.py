@@ -216,7 +216,7 @@ class ControlHandlers:
             kernel_cpu: in percent.
             kernel_memory: in bytes.
             cpu_count: of the machine.
-            host_cpu_percent: of the machine, since the last request.
+            host_cpu_percent: of the machine, since the last request; the first may lack it.
             host_virtual_memory: of the machine, in bytes: `total`, `available`, `percent`, `used`
                 and others.
         """

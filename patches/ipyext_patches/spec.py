@@ -36,6 +36,8 @@ class Shape:
             found = found.__func__
         if not callable(found):
             return f"not callable but {type(found).__name__}"
+        if not self.parameters:
+            return None
         try:
             signature = inspect.signature(found)
         except (TypeError, ValueError):

@@ -86,7 +86,10 @@ class Finding:
 
 def findings() -> list[Finding]:
     """Every distribution in the checked range, beside what is installed."""
-    found = installed()
+    return _findings(installed())
+
+
+def _findings(found: dict[str, str]) -> list[Finding]:
     return [
         Finding(checked, found.get(checked.distribution), _problem(checked, found))
         for checked in (PYTHON, *CHECKED)
@@ -119,10 +122,11 @@ def check() -> dict[str, str]:
     Raises:
         UnsupportedTargetError: a version lies outside the checked range, or is missing.
     """
-    for finding in findings():
+    found = installed()
+    for finding in _findings(found):
         if finding.problem is not None:
             raise finding.problem
-    return installed()
+    return found
 
 
 def debugger_problem() -> str | None:

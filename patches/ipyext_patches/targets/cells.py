@@ -14,6 +14,7 @@ from ipyext_patches.frameless import FramelessMethod
 from ipyext_patches.ledger import Change, Ledger, SetAttribute, Wrap
 from ipyext_patches.ports import Hooks
 from ipyext_patches.spec import Patch, function
+from ipyext_patches.targets import imports
 from ipyext_patches.targets.tracing import untraced
 
 NAMES = Patch(
@@ -42,6 +43,13 @@ PROFILED = Patch(
     why="Breakpoints in it are never hit: it is compiled as '<string>'.",
     upstream="IPython/core/magics/execution.py prun",
     shape=function("code", "opts", "namespace"),
+)
+WATCH = Patch(
+    id="cells.profiled-watch",
+    target="sys.meta_path",
+    what="Notices when the module of %%prun is imported, and patches it then.",
+    why="IPython 9.16 on imports it when it is first used.",
+    upstream="IPython/core/magic.py",
 )
 _TIMED = ("<timed exec>", "<timed eval>", "<magic-timeit>")
 
@@ -80,13 +88,15 @@ def changes(
     )
     yield Wrap(NAMES, compiler, "get_code_name", get_code_name, ledger.switch)
     yield SetAttribute(TIMED, compiler, "__call__", call)
-    yield from _profiled(ledger, hooks, names)
+
+    def execution(module: Any) -> list[Change]:
+        return [_profiled(ledger, hooks, names, module.ExecutionMagics)]
+
+    yield from imports.changes(WATCH, ledger, {"IPython.core.magics.execution": execution})
 
 
-def _profiled(ledger: Ledger, hooks: Hooks, names: CellNames) -> Iterator[Change]:
-    from IPython.core.magics.execution import ExecutionMagics
-
-    plain: Any = inspect.getattr_static(ExecutionMagics, "_run_with_profiler")
+def _profiled(ledger: Ledger, hooks: Hooks, names: CellNames, magics: Any) -> Change:
+    plain: Any = inspect.getattr_static(magics, "_run_with_profiler")
 
     def run(instance: Any, code: Any, *others: Any, **options: Any) -> Any:
         cell = hooks.current_cell() or ""
@@ -101,11 +111,11 @@ def _profiled(ledger: Ledger, hooks: Hooks, names: CellNames) -> Iterator[Change
         return plain.__get__(instance)(code, *others, **options)
 
     method = FramelessMethod(
-        ExecutionMagics,
+        magics,
         "_run_with_profiler",
         lambda _: run if ledger.switch.on and hooks.debugger.on else None,
     )
-    yield SetAttribute(PROFILED, ExecutionMagics, "_run_with_profiler", method)
+    return SetAttribute(PROFILED, magics, "_run_with_profiler", method)
 
 
 def _naming(raw_code: Any, transformed_code: Any = "", number: Any = 0) -> tuple[Any, Any]:

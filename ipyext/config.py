@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Collection, Iterator
 from typing import Any
@@ -141,6 +140,8 @@ class IPyExt(Configurable):
 
 def unknown(names: Collection[str]) -> Iterator[str]:
     """What to say about each of `names` that is no setting."""
+    import difflib  # nearly nobody needs it
+
     settings = IPyExt.class_trait_names(config=True)
     for name in sorted(set(names) - set(settings)):
         near = difflib.get_close_matches(name, settings, 1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-import difflib
+import functools
 import re
 import shlex
 import textwrap
@@ -20,7 +20,22 @@ _HELP = ("--help", "-h")
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
-@magic_arguments()
+class Arguments:
+    """Decorates a function with `argument` decorators: what arguments there are.
+
+    Attributes:
+        parser: made when it is first used, for kernels that start have no time.
+    """
+
+    def __init__(self, function: Callable[[str], None]) -> None:
+        self._function = function
+
+    @functools.cached_property
+    def parser(self) -> Any:
+        return magic_arguments()(self._function).parser
+
+
+@Arguments
 def nothing(line: str) -> None:
     """No arguments."""
 
@@ -32,7 +47,7 @@ class Action:
     Attributes:
         usage: how it is written, after its name.
         help: what it does, without a full stop.
-        kind: a function with the magic_arguments.
+        kind: its arguments.
         more: what its own help says in addition, in sentences.
         example: lines that its own help shows as they are.
         check: looks at the arguments once more, given the usage, and completes them.
@@ -41,7 +56,7 @@ class Action:
 
     usage: str
     help: str
-    kind: Any = nothing
+    kind: Arguments = nothing
     more: str = ""
     example: str = ""
     check: Callable[[Namespace, str], None] | None = None
@@ -138,6 +153,8 @@ class Declared:
     def _known(self, name: str) -> str:
         if name in self.actions:
             return name
+        import difflib  # nearly nobody needs it
+
         near = difflib.get_close_matches(name, self.actions, 1)
         hint = f"Did you mean '{near[0]}'? " if near else ""
         raise UsageError(
@@ -157,11 +174,11 @@ def without_comment(text: str) -> str:
     return (text if comment is None else text[: comment.start()]).strip()
 
 
-def parsed(kind: Any, text: str, line: str, hint: str) -> Namespace:
+def parsed(kind: Arguments, text: str, line: str, hint: str) -> Namespace:
     """The arguments in `text`, but for a comment at its end.
 
     Args:
-        kind: a function with the magic_arguments.
+        kind: its arguments.
         text: what there is to parse.
         line: the line that it comes from, for the message.
         hint: what is said at the end of the message.

@@ -8,9 +8,9 @@ from argparse import Namespace
 from datetime import datetime
 
 from IPython.core.error import UsageError
-from IPython.core.magic_arguments import argument, magic_arguments
+from IPython.core.magic_arguments import argument
 
-from ipyext.magics.actions import Action, Declared, parsed
+from ipyext.magics.actions import Action, Arguments, Declared, parsed
 from ipyext.protocol.routing import CellLine
 
 _SHELL = "Its name, its id, or the first characters of that, four or more."
@@ -20,39 +20,39 @@ _CLOCK = re.compile(r"\d\d?:\d\d(:\d\d)?\Z")
 _SECONDS = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400}
 
 
-@magic_arguments()
+@Arguments
 @argument("name", nargs="?", metavar="NAME", help="The name it is to have.")
 def _create(line: str) -> None:
     """The name of a new subshell."""
 
 
-@magic_arguments()
+@Arguments
 @argument("names", nargs="*", metavar="NAME|ID", help=_SHELL)
 @argument("--all", action="store_true", help="Every child subshell.")
 def _delete(line: str) -> None:
     """Subshells."""
 
 
-@magic_arguments()
+@Arguments
 @argument("name", metavar="NAME|ID", help=_SHELL)
 @argument("new", metavar="NEW", help="The name it is to have.")
 def _rename(line: str) -> None:
     """A subshell, and a name."""
 
 
-@magic_arguments()
+@Arguments
 @argument("name", nargs="?", metavar="NAME|ID", help=f"{_SHELL} The stop button if left out.")
 def _interrupt(line: str) -> None:
     """A subshell."""
 
 
-@magic_arguments()
+@Arguments
 @argument("name", nargs="?", metavar="NAME|ID", help=_THIS)
 def _shell(line: str) -> None:
     """A subshell."""
 
 
-@magic_arguments()
+@Arguments
 @argument("names", nargs="*", metavar="[N] [NAME|ID]", help="A cell's number, and a subshell.")
 @argument("--last", action="store_true", help="The cell that began last.")
 @argument("--all", action="store_true", help="List them all, not only the latest 20.")
@@ -65,7 +65,7 @@ def _output(line: str) -> None:
     """Cells."""
 
 
-@magic_arguments()
+@Arguments
 @argument("name", nargs="?", metavar="NAME", help="The name or id of a subshell.")
 @argument("--main-when-idle", action="store_true", help="Run on the main thread once it is free.")
 @argument("--detach", action="store_true", help="Return at once with a job; output comes here.")

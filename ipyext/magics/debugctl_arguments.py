@@ -6,43 +6,43 @@ import re
 from argparse import Namespace
 
 from IPython.core.error import UsageError
-from IPython.core.magic_arguments import argument, magic_arguments
+from IPython.core.magic_arguments import argument
 
 from ipyext.debug.breakpoints import FILTERS
-from ipyext.magics.actions import Action, Declared
+from ipyext.magics.actions import Action, Arguments, Declared
 
 _THREAD = "A shell (main, the name or id of a child) or a thread; the one that stopped last."
 BREAK = "PLACE [if CONDITION] [hits N] [log MESSAGE]"
 _HITS = re.compile(r"\s*hits\s+(?P<hits>(?:==|>=|<=|>|<|%)?\s*\d+)\s*(?=\Z|log\s)")
 
 
-@magic_arguments()
+@Arguments
 @argument("thread", nargs="?", metavar="THREAD", help=_THREAD)
 def _thread(line: str) -> None:
     """A thread that is stopped."""
 
 
-@magic_arguments()
+@Arguments
 @argument("thread", nargs="?", metavar="THREAD", help=_THREAD)
 @argument("--all", action="store_true", help="Every thread that is stopped.")
 def _continue(line: str) -> None:
     """Threads that are stopped."""
 
 
-@magic_arguments()
+@Arguments
 @argument("thread", nargs="?", metavar="THREAD", help="What to stop; main if left out.")
 def _pause(line: str) -> None:
     """A thread that runs."""
 
 
-@magic_arguments()
+@Arguments
 @argument("thread", nargs="?", metavar="THREAD", help=_THREAD)
 @argument("--frame", type=int, default=0, metavar="N", help="Which frame, outwards from 0.")
 def _locals(line: str) -> None:
     """A frame of a stopped thread."""
 
 
-@magic_arguments()
+@Arguments
 @argument("address", nargs="?", default="0", help="PORT or HOST:PORT; any free port if left out.")
 @argument(
     "--force",
@@ -53,26 +53,26 @@ def _listen(line: str) -> None:
     """An address."""
 
 
-@magic_arguments()
+@Arguments
 @argument("which", nargs="?", help="The number of a breakpoint, or its place.")
 @argument("--all", action="store_true", help="All breakpoints of this client.")
 def _clear(line: str) -> None:
     """A breakpoint."""
 
 
-@magic_arguments()
+@Arguments
 @argument("which", nargs="*", help=f"{', '.join(FILTERS)}; or none.")
 def _exceptions(line: str) -> None:
     """Which exceptions to stop at."""
 
 
-@magic_arguments()
+@Arguments
 @argument("shell", nargs="?", help="One shell; all of them if left out.")
 def _stacks(line: str) -> None:
     """A shell."""
 
 
-@magic_arguments()
+@Arguments
 @argument("setting", nargs="?", metavar="stop=all|thread", help="What a breakpoint stops.")
 def _config(line: str) -> None:
     """A setting."""

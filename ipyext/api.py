@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from ipyext.debug.client import Debugger
 from ipyext.extension import active
 from ipyext.shells import view
 from ipyext.shells.cell_output import CellOutput
 from ipyext.shells.interrupts import Blocked
 from ipyext.shells.jobs import Job
 from ipyext.shells.view import Subshell
+
+if TYPE_CHECKING:
+    from ipyext.debug.client import Debugger
 
 __all__ = [
     "Blocked",
@@ -37,6 +39,14 @@ __all__ = [
 ]
 
 T = TypeVar("T")
+
+
+def __getattr__(name: str) -> Any:
+    if name == "Debugger":  # not imported before it is used
+        from ipyext.debug.client import Debugger
+
+        return Debugger
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def subshells() -> list[Subshell]:
@@ -113,7 +123,7 @@ def debugger() -> Debugger:
 
     There is one for all shells; `%debugctl` works on the same.
     """
-    return active().debugger
+    return active().engine.debug.parts.client
 
 
 def jobs() -> list[Job]:

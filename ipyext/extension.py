@@ -9,7 +9,6 @@ from IPython.core.error import UsageError
 from traitlets import TraitError
 
 from ipyext.config import IPyExt, unknown
-from ipyext.debug.client import Debugger
 from ipyext.errors import NotLoadedError
 from ipyext.host import KernelHost
 from ipyext.kernel_log import KernelLog
@@ -33,17 +32,16 @@ class Extension:
 
     def __init__(self, main: Any) -> None:
         self.host: KernelHost = find_host(main)
-        self.engine = Engine(self.host, parse_cell_line)
+        self.engine = Engine(self.host, parse_cell_line, self._set_stop)
         self.config = IPyExt(self.engine, parent=main)
         host = self.host
         self._shell = None if host.has_shell_channel_thread else LoopThread("Shell channel")
         self._control = None if host.has_control_thread else LoopThread("Control")
         self._threads = [thread for thread in (self._shell, self._control) if thread is not None]
         self._main = main
-        self.debugger = Debugger(self.engine, self._set_stop)
         magics: list[Any] = [
             SubshellMagics(main, self.engine),
-            DebugctlMagics(main, self.engine, self.debugger),
+            DebugctlMagics(main, self.engine),
         ]
         stock = _features(host)
         self._log = KernelLog(host.kernel.log)

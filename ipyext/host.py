@@ -28,6 +28,9 @@ class KernelHost(Protocol):
     @property
     def released(self) -> bool: ...
 
+    @property
+    def debugger_is_usable(self) -> bool: ...
+
     def open(
         self,
         hooks: Any,

@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from ipyext.debug.capabilities import FILTERS
+
 Message = dict[str, Any]
 Client = int
 
 # Exception breakpoints, weakest first: a stop at the raise covers those that nobody catches.
 MODES = ("never", "unhandled", "userUnhandled", "always")
-FILTERS = {"uncaught": "unhandled", "userUnhandled": "userUnhandled", "raised": "always"}
 EVERYTHING = "Python Exceptions"
 
 

@@ -1,9 +1,12 @@
-"""What clients may ask of the router: the body of its initialize response (DAP Capabilities)."""
+"""What clients may ask of the router."""
 
 from __future__ import annotations
 
 from typing import Any
 
+# Exception breakpoints: what clients call them, and debugpy's mode for each.
+FILTERS = {"uncaught": "unhandled", "userUnhandled": "userUnhandled", "raised": "always"}
+# The body of its initialize response (DAP Capabilities).
 CAPABILITIES: dict[str, Any] = {
     "supportsConfigurationDoneRequest": True,
     "supportsFunctionBreakpoints": True,

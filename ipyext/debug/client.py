@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from ipyext.debug.breakpoints import FILTERS
+from ipyext.debug.capabilities import FILTERS
 from ipyext.debug.local import is_hidden
 from ipyext.debug.names import Names
 from ipyext.debug.own_breakpoints import OwnBreakpoints
 from ipyext.debug.parties import Message, Party
-from ipyext.debug.session import about
+from ipyext.debug.session import Session, about
 from ipyext.debug.stacks import Frame, Stacks, collect
 from ipyext.debug.views import (
     WITH_OTHERS,
@@ -26,6 +25,8 @@ from ipyext.errors import DebuggerError
 from ipyext.shells import view
 
 if TYPE_CHECKING:
+    from ipyext.debug.router import DebugRouter
+    from ipyext.debug.server import DebugServer
     from ipyext.shells.engine import Engine
 
 STOPS = ("thread", "all")
@@ -43,12 +44,14 @@ class Debugger:
     All methods raise `ipyext.errors.DebuggerError` with what to do about it.
     """
 
-    def __init__(self, engine: Engine, set_stop: Callable[[str], None]) -> None:
+    def __init__(
+        self, engine: Engine, router: DebugRouter, server: DebugServer, session: Session
+    ) -> None:
         self._engine = engine
-        self._router = engine.debug
-        self._server = engine.debug_server
-        self._set_stop = set_stop
-        self._session = engine.debug_session
+        self._debugging = engine.debug
+        self._router = router
+        self._server = server
+        self._session = session
         self._names = Names(engine)
         self._filters: tuple[str, ...] = ()
         self._breakpoints = OwnBreakpoints(self._session, self._names)
@@ -74,8 +77,6 @@ class Debugger:
     def status(self) -> Status:
         """How things are. Starts nothing."""
         core = self._router.core
-        if not self._router.used:
-            return Status("off", False, (), (), 0, None, self._stops_what)
 
         def look() -> Status:
             threads = self._threads() if core.on else []
@@ -94,7 +95,7 @@ class Debugger:
                 stop=self._stops_what,
             )
 
-        return self._session.in_router(look)
+        return self._debugging.in_router(look)
 
     @property
     def _stops_what(self) -> str:
@@ -127,9 +128,8 @@ class Debugger:
                     "What a breakpoint stops cannot be changed while something is stopped. Let it "
                     "go on first: %debugctl continue --all."
                 )
-            self._set_stop(stop)
-            if self._router.used:
-                self._session.in_router(lambda: None)  # it was told before
+            self._debugging.set_stop(stop)
+            self._debugging.in_router(lambda: None)  # it was told before
         return self._stops_what
 
     # -- the port ------------------------------------------------------------------------------
@@ -154,15 +154,14 @@ class Debugger:
 
     def unlisten(self) -> None:
         """Close that port; afterwards no TCP client is connected."""
-        if self._router.used:
-            self._session.await_in_router(self._server.close)
+        self._session.await_in_router(self._server.close)
 
     # -- threads -------------------------------------------------------------------------------
 
     def threads(self) -> list[Thread]:
         """The threads that run people's code: those that are stopped first, then main."""
         self._need_on()
-        return self._session.in_router(self._threads)
+        return self._debugging.in_router(self._threads)
 
     def _need_on(self) -> None:
         if not self._router.on or not self._session.party.attached:
@@ -186,7 +185,7 @@ class Debugger:
 
     def _thread(self, wanted: str | int | None, *, stopped: bool = True) -> Thread:
         self._need_on()
-        threads = self._session.in_router(self._threads)
+        threads = self._debugging.in_router(self._threads)
         if wanted is None:
             latest = next((thread for thread in threads if thread.stopped), None)
             if latest is None:
@@ -286,7 +285,7 @@ class Debugger:
 
     def _runs_here(self, thread: Thread) -> bool:
         here = threading.current_thread()
-        numbers = self._session.in_router(
+        numbers = self._debugging.in_router(
             lambda: [n for n, one in self._router.debugpy.threads() if one is here]
         )
         return thread.id in numbers

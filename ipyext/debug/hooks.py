@@ -7,64 +7,60 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any
 
-from ipyext.debug.router import DebugRouter
-from ipyext.debug.server import DebugServer
-from ipyext.debug.session import Session
+from ipyext.debug.debugging import Debugging
 
 
 class DebugEntries:
     """The entry points, each of which says in the port which thread calls it."""
 
-    def __init__(self, router: DebugRouter, server: DebugServer, session: Session) -> None:
-        self._router = router
-        self._server = server
-        self._session = session
+    def __init__(self, debugging: Debugging) -> None:
+        self._debugging = debugging
 
     @property
     def on(self) -> bool:
-        return self._router.on
+        return self._debugging.on
 
     def suspended(self, thread: threading.Thread) -> AbstractContextManager[None]:
-        return self._router.suspended(thread)
+        return self._debugging.router.suspended(thread)
 
     def at_work(self, function: Callable[[], Any], evaluation: int | None = None) -> Any:
-        return self._router.at_work(function, evaluation)
+        return self._debugging.router.at_work(function, evaluation)
 
     def knows(self, session: str) -> bool:
-        return self._router.knows(session)
+        return self._debugging.knows(session)
 
     def compiling(self, code: str) -> None:
-        if self._router.on:
-            self._router.compiling(code)
+        if self.on:
+            self._debugging.router.compiling(code)
 
     def uncaught(self, info: Any) -> None:
-        if self._router.on:
-            self._router.debugpy.uncaught(info)
+        if self.on:
+            self._debugging.router.debugpy.uncaught(info)
 
     def break_here(self, frame: Any) -> None:
-        self._router.debugpy.break_here(frame)
+        self._debugging.router.debugpy.break_here(frame)
 
     def listen(self, host: str, port: int) -> tuple[str, int]:
-        address = self._server.address
+        _, server, session, _ = self._debugging.parts
+        address = server.address
         if address is not None and port in (0, address[1]):
             return address
-        opened: tuple[str, int] = self._session.await_in_router(
-            lambda: self._server.open(host, port)
-        )
+        opened: tuple[str, int] = session.await_in_router(lambda: server.open(host, port))
         return opened
 
     def wait_for_client(self) -> None:
-        self._session.until(self._somebody_debugs)
+        self._debugging.parts.session.until(self._somebody_debugs)
 
     def cancel_wait(self) -> None:
-        self._session.cancel(self._somebody_debugs)
+        if self._debugging.used:
+            self._debugging.parts.session.cancel(self._somebody_debugs)
 
     def client_connected(self) -> bool:
-        return self._router.used and self._session.in_router(self._somebody_debugs)
+        return self._debugging.used and self._debugging.in_router(self._somebody_debugs)
 
     def trace_this_thread(self) -> None:
-        if self._router.on:
-            self._router.debugpy.trace_this_thread()
+        if self.on:
+            self._debugging.router.debugpy.trace_this_thread()
 
     def _somebody_debugs(self) -> bool:
-        return self._router.on and bool(self._router.core.attached)
+        return self.on and bool(self._debugging.router.core.attached)

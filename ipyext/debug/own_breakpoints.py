@@ -74,7 +74,7 @@ class OwnBreakpoints:
         if not self._session.used:
             return []
         party = self._session.party
-        return self._session.in_router(lambda: self.of(party))
+        return self._session.debugging.in_router(lambda: self.of(party))
 
     def of(self, party: Party) -> list[tuple[str | None, Kept]]:
         """A client's breakpoints with their files; None for functions. Router thread."""

@@ -1,6 +1,6 @@
 """The debug router: the multiplexer with its thread, its clients and debugpy around it.
 
-All state belongs to the thread "Debug router", which is started by the first debug request.
+All state belongs to the thread "Debug router"; see `ipyext.debug.debugging`.
 Methods say so where any thread may call them.
 """
 
@@ -24,12 +24,12 @@ from ipyext.debug.parties import Forward, Linger, Local, Message, Party, Publish
 from ipyext.debug.parties import Start as StartDebugger
 from ipyext.debug.states import Debugger
 from ipyext.debug.stop import DebugStop
-from ipyext.threads.aside import in_thread, join_ended
-from ipyext.threads.loop_thread import LoopThread
+from ipyext.threads.aside import in_thread
 
 if TYPE_CHECKING:
     from ipyext.shells.engine import Engine
     from ipyext.shells.shell import Shell
+    from ipyext.threads.loop_thread import LoopThread
 
 _GATHER = 0.05  # seconds in which log messages gather: clients draw each time
 _AGAIN = 0.05  # seconds until work of a stopped thread that was interrupted is again
@@ -50,13 +50,11 @@ class DebugRouter:
         linger: seconds for which the breakpoints of a lost Jupyter client stay.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, thread: LoopThread) -> None:
         self._engine = engine
         self._host = engine.host
+        self._thread = thread
         self.debugpy = engine.host.new_debugger(engine)
-        self._lock = threading.Lock()
-        self._thread: LoopThread | None = None
-        self._closed = self._quiet = False
         self._tell_from = 0.0  # on the clock of the router's loop
         self._stops: dict[threading.Thread, DebugStop] = {}
         self.linger = LINGER
@@ -77,33 +75,13 @@ class DebugRouter:
         self._listeners: list[Callable[[], None]] = []
         self.pausing: dict[int, Any] = {}
         self.on_close: list[Callable[[], Any]] = []
+        places.spoken = functools.partial(self._call, self._spoken)
+        places.leaving = self.exception_comes
+        engine.host.watch_clients(lambda fd: self._call(self._connection_gone, fd))
 
-    # -- the thread ----------------------------------------------------------------------------
-
-    def call(self, function: Callable[..., Any], *args: Any) -> None:
-        """Run `function` in the router's thread soon. Any thread. Nothing once that has ended."""
-        self._running().call(lambda: function(*args))
-
-    @property
-    def ended(self) -> bool:
-        """Whether it was closed, and nothing happens any more. Any thread."""
-        return self._closed and (self._thread is None or not self._thread.alive)
-
-    def ask(self, function: Callable[[], Any], timeout: float = 10.0) -> Any:
-        """Run `function` in the router's thread and return its result. Any other thread."""
-        return self._running().ask(function, timeout)
-
-    def _running(self) -> LoopThread:
-        with self._lock:
-            if self._thread is None:
-                if self._closed:
-                    raise RuntimeError("the debugger was unloaded")
-                self._thread = LoopThread("Debug router")
-                self._thread.start()
-                places.spoken = functools.partial(self._thread.call, self._spoken)
-                places.leaving = self.exception_comes
-                self._host.watch_clients(lambda fd: self.call(self._connection_gone, fd))
-            return self._thread
+    def _call(self, function: Callable[..., Any], *args: Any) -> None:
+        """Run `function` in the router's thread soon. Any thread; takes no lock."""
+        self._thread.call(lambda: function(*args))
 
     def _spoken(self) -> None:
         """There are log messages of breakpoints: tell them now, or once more have gathered.
@@ -127,45 +105,9 @@ class DebugRouter:
         """Whether debugpy is on. Any thread."""
         return self.core.on and not self.debugpy.forked
 
-    @property
-    def here(self) -> bool:
-        """Whether the calling thread is the router's."""
-        return self._thread is not None and self._thread.here
-
-    @property
-    def used(self) -> bool:
-        """Whether it has done anything yet. Any thread."""
-        return self._thread is not None
-
-    def close(self) -> None:
-        """Everything ends: clients, debugpy, the thread. Any other thread, once."""
-        with self._lock:
-            self._closed = True
-            thread = self._thread
-        if thread is None:
-            return
-        ended = concurrent.futures.Future[None]()
-        thread.call(lambda: self._spawn(self._end(ended)))
-        try:
-            ended.result(timeout=5.0)
-        except concurrent.futures.TimeoutError:
-            log.error("The debugger did not end within 5 seconds")
-        thread.finish()
-        join_ended()
-
-    def quiet(self) -> None:
-        """The kernel is shutting down: nothing stops any more. Any thread."""
-        self._quiet = True
-        if self.on:
-            self.debugpy.quiet()
-
-    def leave(self) -> None:
-        """The process ends: end the thread, and leave the rest to the end. Main thread."""
-        with self._lock:
-            self._closed = True
-            thread = self._thread
-        if thread is not None:
-            thread.finish()
+    def end(self, ended: concurrent.futures.Future[None]) -> None:
+        """End clients and debugpy; `ended` is done then. Router thread, once."""
+        self._spawn(self._end(ended))
 
     async def _end(self, ended: concurrent.futures.Future[None]) -> None:
         try:
@@ -183,22 +125,9 @@ class DebugRouter:
 
     # -- clients -------------------------------------------------------------------------------
 
-    def jupyter_request(
-        self, request: Message, parent: Message, fd: int
-    ) -> concurrent.futures.Future[Message]:
-        """A debug_request came on control. Any thread.
-
-        Args:
-            request: the DAP request, or what is there instead.
-            parent: the Jupyter message.
-            fd: the connection it came on.
-        """
-        future = concurrent.futures.Future[Message]()
+    def jupyter_request(self, request: Any, parent: Message, fd: int, future: Any) -> None:
+        """See `Debugging.jupyter_request`; `future` takes the response. Router thread."""
         session = str(parent["header"].get("session"))
-        self.call(self._jupyter, session, fd, request, parent, future)
-        return future
-
-    def _jupyter(self, session: str, fd: int, request: Any, parent: Message, future: Any) -> None:
         for other, (party, its_fd) in list(self._sessions.items()):
             if its_fd == fd and other != session:  # the descriptor was free again
                 self._session_gone(other, party)
@@ -245,7 +174,7 @@ class DebugRouter:
     def send(self, party: Party, request: Any) -> concurrent.futures.Future[Message]:
         """A request of such a client; gives its response. Any thread."""
         future = concurrent.futures.Future[Message]()
-        self.call(self._receive, party, request, future)
+        self._call(self._receive, party, request, future)
         return future
 
     def receive(self, party: Party, request: Any, reply: Callable[[Message], None]) -> None:
@@ -267,13 +196,6 @@ class DebugRouter:
             request = {"type": type(request).__name__}
         self._waiting[id(request)] = (request, future)
         self._do(self.core.receive, party, request)
-
-    def stop_all(self, every: bool) -> None:
-        """Whether a breakpoint stops every thread, not just its own. Any thread."""
-        if self.used:
-            self.call(self._do, self.core.configure, every)
-        else:
-            self.core.configure(every)  # it is off: nobody has to be told
 
     def on_change(self, function: Callable[[], None]) -> None:
         """Have `function` called after everything that changes something. Router thread."""
@@ -427,7 +349,7 @@ class DebugRouter:
         """
         shell = self._shell_of(thread)
         # debugpy stops a thread again within its stop when it jumps to another line.
-        if shell is None or self._quiet or thread in self._stops:
+        if shell is None or self._engine.debug.is_quiet or thread in self._stops:
             yield
             return
         stop = DebugStop(thread, self._resume_soon, self._again_soon)
@@ -465,7 +387,7 @@ class DebugRouter:
         """
         listeners, thread = self._engine.listeners, threading.get_ident()
         former = listeners.get(thread)  # the expression may stop somewhere itself
-        listeners[thread] = lambda text, stream: self.call(self._do, tell, text, stream)
+        listeners[thread] = lambda text, stream: self._call(self._do, tell, text, stream)
         try:
             yield
         finally:
@@ -474,20 +396,15 @@ class DebugRouter:
                 listeners[thread] = former
 
     def exception_comes(self) -> None:
-        """An interrupt is raised in the calling thread, maybe in the debugger's own code.
-
-        It takes no lock: this may be a signal handler.
-        """
+        """See `Debugging.exception_comes`."""
         if self.core.on:
             self.debugpy.stops.exception_comes()
 
     def _again_soon(self, again: Callable[[], None]) -> None:
-        if self._thread is not None:
-            self._thread.call(lambda: asyncio.get_running_loop().call_later(_AGAIN, again))
+        self._call(lambda: asyncio.get_running_loop().call_later(_AGAIN, again))
 
     def _resume_soon(self, thread: threading.Thread) -> None:
-        if self._thread is not None:  # no lock: this may be a signal handler
-            self._thread.call(lambda: self._resume(thread))
+        self._call(self._resume, thread)
 
     def _resume(self, thread: threading.Thread) -> None:
         if self.core.on:

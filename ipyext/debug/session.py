@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from ipyext.debug.parties import Message, Party
 from ipyext.debug.states import Client
 from ipyext.errors import DebuggerError
-from ipyext.shells.waiting import Pause, wait_for
 
 if TYPE_CHECKING:
     from ipyext.debug.router import DebugRouter
@@ -22,27 +21,22 @@ T = TypeVar("T")
 Future = concurrent.futures.Future
 
 _PRINTED = ("console", "stdout", "stderr", "important")
-_UNLOADED = "ipyext was unloaded. Load it again: %load_ext ipyext."
-
-
-class DebuggerPause(Pause):
-    """A shell's wait for the debugger."""
-
-    what = "waiting for the debugger"
 
 
 class Session:
     """One party of the router, used by all shells of this kernel.
 
     Any thread may call its methods, except those marked for the router's. They wait for the router
-    and for debugpy; an interrupt of the shell that waits ends the wait.
+    and for debugpy, and raise what `Debugging.wait` does.
 
     Attributes:
         log_parent: the message under which log messages of our breakpoints appear; None: nowhere.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, router: DebugRouter) -> None:
         self._engine = engine
+        self.debugging = engine.debug
+        self.router = router
         self._lock = threading.Lock()
         self._party: Party | None = None
         self._numbers = itertools.count(1)
@@ -54,14 +48,10 @@ class Session:
         self.log_parent: Message | None = None
 
     @property
-    def router(self) -> DebugRouter:
-        return self._engine.debug
-
-    @property
     def party(self) -> Party:
         """Our side of the router; made on first use."""
         if self._party is None:
-            self._party = self.in_router(self._connect)
+            self._party = self.debugging.in_router(self._connect)
         return self._party
 
     @property
@@ -74,37 +64,6 @@ class Session:
         return self._party or self.router.connect("this kernel", self._heard, echo=False)
 
     # -- waiting -------------------------------------------------------------------------------
-
-    def wait(self, future: Future[Any], seconds: float | None = None) -> bool:
-        """Wait until `future` is done, at most `seconds`; False if it is not.
-
-        Raises:
-            KeyboardInterrupt: the calling shell was interrupted.
-            DebuggerError: the extension was unloaded meanwhile, or this is the router's thread.
-        """
-        if self.router.here:
-            raise DebuggerError("The debugger cannot wait for itself: call it from another thread.")
-        done = wait_for(future, DebuggerPause(), self._engine.current_shell().pause, seconds)
-        self.router.debugpy.stops.looks_on()
-        if future.cancelled():
-            raise DebuggerError(_UNLOADED)
-        return done
-
-    def in_router(self, function: Callable[[], T]) -> T:
-        """Run `function` in the router's thread and return what it returns or raises."""
-        future: Future[T] = Future()
-
-        def run() -> None:
-            try:
-                result = function()
-            except BaseException as error:
-                future.set_exception(error)
-            else:
-                future.set_result(result)
-
-        self._call(run)
-        self.wait(future)
-        return future.result()
 
     def await_in_router(self, make: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """Await a coroutine in the router's thread; an interrupt leaves it running there."""
@@ -125,14 +84,9 @@ class Session:
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
-        self._call(begin)
-        self.wait(future)
+        self.debugging.soon(begin)
+        self.debugging.wait(future)
         return future.result()
-
-    def _call(self, function: Callable[[], None]) -> None:
-        if self.router.ended:
-            raise DebuggerError(_UNLOADED)
-        self.router.call(function)
 
     def until(self, condition: Callable[[], bool], seconds: float | None = None) -> bool:
         """Wait until `condition` holds, which the router's thread asks after every change."""
@@ -145,8 +99,8 @@ class Session:
             self._conditions.append((condition, future))
             self._changed()
 
-        self._call(begin)
-        return self.wait(future, seconds)
+        self.debugging.soon(begin)
+        return self.debugging.wait(future, seconds)
 
     def cancel(self, condition: Callable[[], bool]) -> None:
         """End all waits for `condition`, whether it holds or not."""
@@ -157,7 +111,7 @@ class Session:
                     future.set_result(None)
             self._conditions[:] = [entry for entry in self._conditions if entry[0] != condition]
 
-        self._call(end)
+        self.debugging.soon(end)
 
     def _changed(self) -> None:
         kept = []
@@ -186,11 +140,11 @@ class Session:
             DebuggerError: the debugger refuses; the message says why.
         """
         party, request = self.party, self.request(command, arguments)
-        return self.answer(self.in_router(lambda: self.router.send(party, request)))
+        return self.answer(self.debugging.in_router(lambda: self.router.send(party, request)))
 
     def answer(self, future: Future[Message]) -> Message:
         """Wait for a response and return its body. Raises as `ask`."""
-        self.wait(future)
+        self.debugging.wait(future)
         response = future.result()
         if not response.get("success"):
             raise DebuggerError(str(response.get("message") or "The debugger refused."))
@@ -212,9 +166,9 @@ class Session:
             return self.router.send(party, self.request(command, arguments))
 
         try:
-            self.answer(self.in_router(begin))
+            self.answer(self.debugging.in_router(begin))
         except BaseException:
-            self._call(lambda: self._give_up(event))
+            self.debugging.soon(lambda: self._give_up(event))
             raise
         return event
 
@@ -223,8 +177,8 @@ class Session:
 
     def wait_event(self, event: Future[Message | None], seconds: float) -> Message | None:
         """Wait for an event at most `seconds`; None if it did not come."""
-        if not self.wait(event, seconds):
-            self._call(lambda: self._give_up(event))
+        if not self.debugging.wait(event, seconds):
+            self.debugging.soon(lambda: self._give_up(event))
             return None
         return event.result()
 
@@ -259,8 +213,8 @@ class Session:
             DebuggerError: it could not be started; the message says why.
         """
         self.party  # noqa: B018  # made outside of the router's thread
-        future = self.in_router(self._begin)
-        self.wait(future)
+        future = self.debugging.in_router(self._begin)
+        self.debugging.wait(future)
         why = future.result()
         if why is not None:
             raise DebuggerError(why)

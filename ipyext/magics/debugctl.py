@@ -6,22 +6,22 @@ import html
 import socket
 from argparse import Namespace
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from IPython.core.error import UsageError
 from IPython.core.magic import Magics, line_magic, magics_class, no_var_expand
 
-from ipyext.debug import launch
-from ipyext.debug.breakpoints import FILTERS
-from ipyext.debug.client import Debugger
-from ipyext.debug.views import Client, Stop
+from ipyext.debug.capabilities import FILTERS
 from ipyext.errors import IpyextError
 from ipyext.magics.actions import documented
 from ipyext.magics.debugctl_arguments import ACTIONS, DEBUGCTL
-from ipyext.magics.debugctl_views import show_stop, show_texts
 from ipyext.magics.tables import first_line, show, show_table
 from ipyext.shells import view
 from ipyext.shells.engine import Engine
+
+if TYPE_CHECKING:  # imported when they are used: a kernel that starts has to wait for imports
+    from ipyext.debug.client import Debugger
+    from ipyext.debug.views import Client, Stop
 
 _WILDCARDS = ("0.0.0.0", "::")
 _OF_THREADS = ("where", "pause", "continue", "next", "step", "finish", "locals", "stacks")
@@ -31,11 +31,14 @@ _OF_THREADS = ("where", "pause", "continue", "next", "step", "finish", "locals",
 class DebugctlMagics(Magics):
     """%debugctl. It runs in whatever shell its cell runs in."""
 
-    def __init__(self, shell: Any, engine: Engine, debugger: Debugger) -> None:
+    def __init__(self, shell: Any, engine: Engine) -> None:
         super().__init__()  # without the shell, which would keep this object for good
         self.shell: Any = shell
         self._engine = engine
-        self._debugger = debugger
+
+    @property
+    def _debugger(self) -> Debugger:
+        return self._engine.debug.parts.client
 
     @no_var_expand
     @line_magic("debugctl")  # type: ignore[arg-type]
@@ -91,6 +94,9 @@ class DebugctlMagics(Magics):
         print(f"stop={what}")  # noqa: T201
 
     def _listen(self, arguments: Namespace) -> None:
+        from ipyext.debug import launch
+        from ipyext.magics.debugctl_views import show_texts
+
         host, port = self._debugger.listen(arguments.host, arguments.port, arguments.force)
         reached = socket.gethostname() if host in _WILDCARDS else host
         head = f"Listening on {_address(host, port)}. Attach an editor:"
@@ -110,6 +116,8 @@ class DebugctlMagics(Magics):
         self._show(self._debugger.where(arguments.thread))
 
     def _show(self, stop: Stop) -> None:
+        from ipyext.magics.debugctl_views import show_stop
+
         show_stop(stop, self._debugger.lines)
 
     def _pause(self, arguments: Namespace) -> None:

@@ -8,7 +8,7 @@ from argparse import Namespace
 from IPython.core.error import UsageError
 from IPython.core.magic_arguments import argument
 
-from ipyext.debug.breakpoints import FILTERS
+from ipyext.debug.capabilities import FILTERS
 from ipyext.magics.actions import Action, Arguments, Declared
 
 _THREAD = "A shell (main, the name or id of a child) or a thread; the one that stopped last."

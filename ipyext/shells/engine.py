@@ -17,10 +17,8 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from typing import Any
 
+from ipyext.debug.debugging import Debugging
 from ipyext.debug.hooks import DebugEntries
-from ipyext.debug.router import DebugRouter
-from ipyext.debug.server import DebugServer
-from ipyext.debug.session import Session
 from ipyext.host import KernelHost
 from ipyext.protocol import content as contents
 from ipyext.protocol.routing import CellLine, cell_body
@@ -52,9 +50,15 @@ class Engine:
     Args:
         host: the kernel.
         parse_line: understands what follows ``%%subshell``; None if it is wrong.
+        set_stop: changes the setting `debug_stop`.
     """
 
-    def __init__(self, host: KernelHost, parse_line: Callable[[str], CellLine | None]) -> None:
+    def __init__(
+        self,
+        host: KernelHost,
+        parse_line: Callable[[str], CellLine | None],
+        set_stop: Callable[[str], None],
+    ) -> None:
         self.host = host
         self.contexts = Contexts()
         self.parent = ParentShell(self._wake_main)
@@ -92,10 +96,8 @@ class Engine:
             host.watch_clients,
         )
         self.helpers = Helpers(self._new_child)
-        self.debug = DebugRouter(self)
-        self.debug_server = DebugServer(self.debug)
-        self.debug_session = Session(self)
-        self.debugger = DebugEntries(self.debug, self.debug_server, self.debug_session)
+        self.debug = Debugging(self, set_stop)
+        self.debugger = DebugEntries(self.debug)
         self.router = Router(
             host,
             self._dispatcher,
@@ -212,11 +214,11 @@ class Engine:
 
     def main_ended(self) -> None:
         self.exit_guard.main_ended()
-        self.debug.debugpy.leave()
+        self.debug.main_ended()
 
     def kernel_info(self, info: Message) -> Message:
         features = list(info.get("supported_features", []))
-        wanted = ["kernel subshells"] + ["debugger"] * self.debug.debugpy.is_usable
+        wanted = ["kernel subshells"] + ["debugger"] * self.host.debugger_is_usable
         features += [feature for feature in wanted if feature not in features]
         more = {"debugger": True} if "debugger" in features else {}
         return {**info, **more, "supported_features": features}

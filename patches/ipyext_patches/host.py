@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import signal
 import threading
@@ -35,6 +36,9 @@ class Host:
         self.kernel = main.kernel
         self.session = self.kernel.session
         self.versions = found
+        self._debugger_problem = versions.debugger_problem()
+        # Not looked up later, for that takes a lock which slow imports hold.
+        self._has_debugger = importlib.util.find_spec("debugpy") is not None
         self.lane = versions.lane(found["ipykernel"])
         self._ledger = Ledger()
         self._channels: Any = None
@@ -394,7 +398,12 @@ class Host:
         """debugpy in this process, for the engine's router; see `targets.debugger.Debugpy`."""
         from ipyext_patches.targets.debugger import Debugpy
 
-        return Debugpy(hooks, self.kernel)
+        return Debugpy(hooks, self.kernel, self._debugger_problem)
+
+    @property
+    def debugger_is_usable(self) -> bool:
+        """Whether a checked debugpy was installed when the kernel was extended. Any thread."""
+        return self._has_debugger and self._debugger_problem is None
 
     def internal_paths(self) -> list[str]:
         """Where code is that nobody debugs. Any thread."""

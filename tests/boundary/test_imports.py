@@ -123,6 +123,10 @@ def test_what_loading_imports(start_kernel: Start, when: str) -> None:
         assert wire.execute("%load_ext ipyext").status == "ok"
     else:
         wire = start_kernel("--ext=ipyext.autoload").client()
-    found = packages(modules_of(wire) - before)
+    modules = modules_of(wire) - before
+    debugger = {name for name in modules if name.startswith("ipyext.debug.")}
+    assert debugger == {f"ipyext.debug.{name}" for name in ("capabilities", "debugging", "hooks")}
+    assert "ipyext_patches.targets.debugger" not in modules
+    found = packages(modules)
     assert {"ipyext", "ipyext_patches", "wrapt"} <= found
     assert found - set(sys.stdlib_module_names) - LOADED == set()

@@ -114,7 +114,7 @@ def test_page_reload_while_stopped(
 def test_a_client_that_dies_is_cleaned_up(
     process: KernelProcess, kernel: Wire, debugger: JupyterDap
 ) -> None:
-    kernel.execute("import ipyext.extension as e; e.active().engine.debug.linger = 0.0")
+    kernel.execute("import ipyext.extension as e; e.active().engine.debug.router.linger = 0.0")
     page = process.client()
     dying = JupyterDap(page)
     dying.attach()
@@ -123,11 +123,12 @@ def test_a_client_that_dies_is_cleaned_up(
     page.close()
     kernel.execute(
         "import threading\n"
-        "r = e.active().engine.debug\n"
+        "debug = e.active().engine.debug\n"
+        "r = debug.router\n"
         "gone = threading.Event()\n"
         "def look():\n"
         "    if len(r.core.attached) < 2: gone.set()\n"
-        "r.ask(lambda: r.on_change(look)); r.call(look)\n"
+        "debug.in_router(lambda: r.on_change(look)); debug.call(look)\n"
         "assert gone.wait(10)"
     )
     assert lines_until_end(kernel, debugger) == []

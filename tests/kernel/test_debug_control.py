@@ -136,7 +136,7 @@ def test_debugpy_dies(kernel: Wire, stopped: tuple[JupyterDap, int, str]) -> Non
     debugger, thread, running = stopped
     kernel.execute(
         "import ipyext.extension as e\n"
-        "r = e.active().engine.debug\n"
+        "r = e.active().engine.debug.router\n"
         "import socket\n"
         "r.debugpy._py_db._client_socket.shutdown(socket.SHUT_RDWR)",
         subshell=kernel.create(),

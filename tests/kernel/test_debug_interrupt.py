@@ -317,7 +317,7 @@ def test_interrupt_right_after_continue(
 SLOW = """
 import threading, ipyext.extension as e
 inside, on = threading.Event(), threading.Event()
-writer = e.active().engine.debug.debugpy._py_db.writer
+writer = e.active().engine.debug.router.debugpy._py_db.writer
 class Slow:
     def __init__(self, queue): self.queue = queue
     def __getattr__(self, name): return getattr(self.queue, name)
@@ -338,7 +338,7 @@ def test_an_interrupt_waits_until_the_debugger_has_said_something(
     other = kernel.create()
     debugger.forget()
     running = kernel.send_execute(
-        "commands = e.active().engine.debug.debugpy._py_db.cmd_factory\n"
+        "commands = e.active().engine.debug.router.debugpy._py_db.cmd_factory\n"
         "writer.add_command(commands.make_console_message('said'))",
         subshell=where,
     )

@@ -49,10 +49,11 @@ def until_off(kernel: Wire, where: str | None = None) -> None:
     answer = kernel.execute(
         "import threading, ipyext.extension as e\n"
         "from ipyext.debug.states import Debugger\n"
-        "router, off = e.active().engine.debug, threading.Event()\n"
+        "debug, off = e.active().engine.debug, threading.Event()\n"
+        "router = debug.router\n"
         "def look():\n"
         "    if router.core.machine.state is Debugger.OFF: off.set()\n"
-        "router.ask(lambda: router.on_change(look)); router.call(look)\n"
+        "debug.in_router(lambda: router.on_change(look)); debug.call(look)\n"
         "assert off.wait(20)",
         subshell=where,
     )
@@ -78,12 +79,13 @@ def test_its_threads_have_ended_when_it_is_off(kernel: Wire, lab: JupyterDap) ->
     watch = (
         "import threading, ipyext.extension as e\n"
         "from ipyext.debug.states import Debugger\n"
-        "router, off, left = e.active().engine.debug, threading.Event(), []\n"
+        "debug, off, left = e.active().engine.debug, threading.Event(), []\n"
+        "router = debug.router\n"
         "def look():\n"
         "    if router.core.machine.state is Debugger.OFF and not off.is_set():\n"
         "        left.extend(t.name for t in threading.enumerate() if 'pydevd' in t.name)\n"
         "        off.set()\n"
-        "router.ask(lambda: router.on_change(look))\n"
+        "debug.in_router(lambda: router.on_change(look))\n"
     )
     assert kernel.execute(watch).status == "ok"
     lab.do("disconnect")

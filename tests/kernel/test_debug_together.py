@@ -19,11 +19,12 @@ total += 10000
 total"""
 CAUGHT = "try:\n    1 / 0\nexcept ZeroDivisionError:\n    done = True\n"
 OFF = """\
-r = ipyext.debugger()._router
+debug = ipyext.debugger()._debugging
+r = debug.router
 off = __import__('threading').Event()
 def look():
     if r.core.machine.state.value == 'off': off.set()
-r.ask(lambda: r.on_change(look)); r.call(look)
+debug.in_router(lambda: r.on_change(look)); debug.call(look)
 off.wait(20)
 """
 

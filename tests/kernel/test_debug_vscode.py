@@ -186,7 +186,7 @@ def test_it_leaves_stops_of_others_alone(
 
 def test_it_dies_while_stopped(process: KernelProcess, kernel: Wire, notebook: Notebook) -> None:
     """Nobody takes over from VS Code, so nothing waits for that."""
-    kernel.execute("import ipyext.extension as e; e.active().engine.debug.linger = 3600.0")
+    kernel.execute("import ipyext.extension as e; e.active().engine.debug.router.linger = 3600.0")
     window = process.client()
     lost = Notebook(window, CELL)
     code = "a = 1\nb = 2\nb"
@@ -211,8 +211,8 @@ def test_a_stop_does_not_outlive_the_session(kernel: Wire, notebook: Notebook, c
     notebook.look()
     cut = """
 import ipyext.extension as e
-router = e.active().engine.debug
-router.call(lambda: router._backend._writer.transport.abort())
+debug = e.active().engine.debug
+debug.call(lambda: debug.router._backend._writer.transport.abort())
 """
     assert kernel.execute(cut, subshell=child).status == "ok"
     notebook.dap.wait_event("terminated")

@@ -269,7 +269,8 @@ def wait_until_attached(kernel: Wire, count: int) -> None:
     """Wait until that many clients debug: the kernel notices a lost one by itself."""
     code = f"""
 import ipyext.extension, threading
-router = ipyext.extension.active().engine.debug
+debug = ipyext.extension.active().engine.debug
+router = debug.router
 done = threading.Event()
 def look():
     if len(router.core.attached) == {count}:
@@ -277,7 +278,7 @@ def look():
 def begin():
     router.on_change(look)
     look()
-router.ask(begin)
+debug.in_router(begin)
 assert done.wait(30)
 """
     assert kernel.execute(code).status == "ok"

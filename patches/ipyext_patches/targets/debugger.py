@@ -6,7 +6,6 @@ Nothing of debugpy is imported before the debugger is first used.
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import os
 import socket
 import sys
@@ -16,7 +15,6 @@ from collections.abc import Iterator
 from types import FrameType
 from typing import Any
 
-from ipyext_patches import versions
 from ipyext_patches.errors import DebuggerInUseError, UnsupportedDebuggerError
 from ipyext_patches.ledger import Change, Ledger, SetAttribute
 from ipyext_patches.ports import Hooks
@@ -74,15 +72,14 @@ class Debugpy:
     Args:
         hooks: the engine; `suspended` is called in threads that stop.
         stock: the kernel, for what its own debugger keeps.
+        problem: why the debugpy that is installed cannot be used, if it cannot.
 
     Attributes:
         stops: which threads stop.
         forked: this is a process that was forked from the kernel while it was debugged.
-        is_usable: whether a checked debugpy was installed when the kernel was extended. Not looked
-            up later, for that takes a lock which slow imports hold.
     """
 
-    def __init__(self, hooks: Hooks, stock: Any) -> None:
+    def __init__(self, hooks: Hooks, stock: Any, problem: str | None) -> None:
         self._hooks = hooks
         self._stock = stock
         self._ledger = Ledger()
@@ -92,8 +89,7 @@ class Debugpy:
         self._mine = False
         self._children = True
         self.forked = False
-        self._problem = versions.debugger_problem()
-        self.is_usable = importlib.util.find_spec("debugpy") is not None and not self._problem
+        self._problem = problem
 
     # -- on and off ----------------------------------------------------------------------------
 

@@ -1,0 +1,261 @@
+"""The debugger of one kernel, as the rest of the extension knows it.
+
+Most kernels are never debugged, and all of them have to start. So the debug router and what belongs
+to it are imported and made by the thread "Debug router", which the first debug request starts: the
+control thread does not wait for imports, for Python has locks on them.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import logging
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from ipyext.errors import DebuggerError, said
+from ipyext.shells.waiting import Pause, wait_for
+from ipyext.threads.aside import join_ended
+from ipyext.threads.loop_thread import LoopThread
+
+if TYPE_CHECKING:
+    from ipyext.debug.parts import Parts
+    from ipyext.debug.router import DebugRouter
+    from ipyext.shells.engine import Engine
+
+T = TypeVar("T")
+Future = concurrent.futures.Future
+Message = dict[str, Any]
+
+_UNLOADED = "ipyext was unloaded. Load it again: %load_ext ipyext."
+log = logging.getLogger("ipyext.debug")
+
+
+class DebuggerPause(Pause):
+    """A shell's wait for the debugger."""
+
+    what = "waiting for the debugger"
+
+
+class Debugging:
+    """The debugger of one engine. Any thread may call its methods, unless one says otherwise.
+
+    Args:
+        engine: whose shells are debugged.
+        set_stop: changes the setting `debug_stop`.
+
+    Attributes:
+        set_stop: the same.
+        is_quiet: whether the kernel is shutting down, so that nothing stops any more.
+    """
+
+    def __init__(self, engine: Engine, set_stop: Callable[[str], None]) -> None:
+        self._engine = engine
+        self.set_stop = set_stop
+        self.is_quiet = False
+        self._lock = threading.Lock()
+        self._thread: LoopThread | None = None
+        self._closed = False
+        self._every = False
+        self._parts: Parts | None = None
+        self._failure = ""
+
+    # -- the thread ----------------------------------------------------------------------------
+
+    def call(self, function: Callable[[], Any]) -> None:
+        """Run `function` in the router's thread soon. Nothing once that has ended."""
+        self._running().call(function)
+
+    def _running(self) -> LoopThread:
+        with self._lock:
+            if self._thread is None:
+                if self._closed:
+                    raise RuntimeError("the debugger was unloaded")
+                thread = LoopThread("Debug router")
+                thread.start()
+                self._thread = thread
+                thread.call(lambda: self._make(thread))
+            return self._thread
+
+    def _make(self, thread: LoopThread) -> None:
+        """Router thread, before all else."""
+        try:
+            from ipyext.debug.parts import make_parts
+
+            parts = make_parts(self._engine, thread)
+        except Exception as error:  # another version was installed meanwhile
+            log.exception("The debugger could not be loaded")
+            self._failure = (
+                f"The debugger of ipyext could not be loaded: {said(error)}. If ipyext was "
+                "installed anew since this kernel started, restart the kernel."
+            )
+            return
+        parts.router.core.configure(self._every)
+        self._parts = parts
+
+    @property
+    def parts(self) -> Parts:
+        """All of it, imported and made if this is the first use.
+
+        Raises:
+            KeyboardInterrupt: the calling shell was interrupted.
+            DebuggerError: the extension was unloaded, or the debugger cannot be imported.
+        """
+        if self._parts is None:
+            self.in_router(lambda: None)  # after `_make`
+        if self._parts is None:
+            raise DebuggerError(self._failure)
+        return self._parts
+
+    @property
+    def router(self) -> DebugRouter:
+        """The debug router. See `parts`."""
+        return self.parts.router
+
+    @property
+    def used(self) -> bool:
+        """Whether anybody has asked for it yet."""
+        return self._thread is not None
+
+    @property
+    def on(self) -> bool:
+        """Whether debugpy is on."""
+        return self._parts is not None and self._parts.router.on
+
+    # -- waiting -------------------------------------------------------------------------------
+
+    def wait(self, future: Future[Any], seconds: float | None = None) -> bool:
+        """Wait until `future` is done, at most `seconds`; False if it is not.
+
+        Raises:
+            KeyboardInterrupt: the calling shell was interrupted.
+            DebuggerError: the extension was unloaded meanwhile, or this is the router's thread.
+        """
+        if self._thread is not None and self._thread.here:
+            raise DebuggerError("The debugger cannot wait for itself: call it from another thread.")
+        done = wait_for(future, DebuggerPause(), self._engine.current_shell().pause, seconds)
+        if self._parts is not None:
+            self._parts.router.debugpy.stops.looks_on()
+        if future.cancelled():
+            raise DebuggerError(_UNLOADED)
+        return done
+
+    def in_router(self, function: Callable[[], T]) -> T:
+        """Run `function` in the router's thread and return what it returns or raises.
+
+        Raises:
+            KeyboardInterrupt, DebuggerError: see `wait`.
+        """
+        future: Future[T] = Future()
+
+        def run() -> None:
+            try:
+                result = function()
+            except BaseException as error:
+                future.set_exception(error)
+            else:
+                future.set_result(result)
+
+        self.soon(run)
+        self.wait(future)
+        return future.result()
+
+    def soon(self, function: Callable[[], Any]) -> None:
+        """As `call`.
+
+        Raises:
+            DebuggerError: the extension was unloaded, so that it would never be called.
+        """
+        if self._closed and (self._thread is None or not self._thread.alive):
+            raise DebuggerError(_UNLOADED)
+        self.call(function)
+
+    # -- what the kernel tells it --------------------------------------------------------------
+
+    def jupyter_request(self, request: Any, parent: Message, fd: int) -> Future[Message]:
+        """A debug_request came on control; gives the response.
+
+        Args:
+            request: the DAP request, or what is there instead.
+            parent: the Jupyter message.
+            fd: the connection it came on.
+        """
+        future: Future[Message] = Future()
+
+        def receive() -> None:
+            if self._parts is not None:
+                self._parts.router.jupyter_request(request, parent, fd, future)
+            else:
+                from ipyext.protocol import dap
+
+                future.set_result({"seq": 1, **dap.failure(request, self._failure)})
+
+        self.call(receive)
+        return future
+
+    def knows(self, session: str) -> bool:
+        """Whether that Jupyter client has asked for anything."""
+        return self._parts is not None and self._parts.router.knows(session)
+
+    def stop_all(self, every: bool) -> None:
+        """Whether a breakpoint stops every thread, not just its own."""
+        self._every = every
+        if self.used:
+            self.call(self._configure)
+
+    def _configure(self) -> None:
+        if self._parts is not None:
+            router = self._parts.router
+            router.do(router.core.configure, self._every)
+
+    def exception_comes(self) -> None:
+        """An interrupt is raised in the calling thread, maybe in the debugger's own code.
+
+        It takes no lock: this may be a signal handler.
+        """
+        if self._parts is not None:
+            self._parts.router.exception_comes()
+
+    # -- the end -------------------------------------------------------------------------------
+
+    def quiet(self) -> None:
+        """The kernel is shutting down: nothing stops any more."""
+        self.is_quiet = True
+        if self._parts is not None and self.on:
+            self._parts.router.debugpy.quiet()
+
+    def main_ended(self) -> None:
+        """Main has come to its end, and the process waits for other threads. Main thread."""
+        if self._parts is not None:
+            self._parts.router.debugpy.leave()
+
+    def leave(self) -> None:
+        """The process ends: end the thread, and leave the rest to the end. Main thread."""
+        with self._lock:
+            self._closed = True
+            thread = self._thread
+        if thread is not None:
+            thread.finish()
+
+    def close(self) -> None:
+        """Everything ends: clients, debugpy, the thread. Any other thread, once."""
+        with self._lock:
+            self._closed = True
+            thread = self._thread
+        if thread is None:
+            return
+        ended: Future[None] = Future()
+
+        def end() -> None:
+            if self._parts is None:
+                ended.set_result(None)
+            else:
+                self._parts.router.end(ended)
+
+        thread.call(end)
+        try:
+            ended.result(timeout=5.0)
+        except concurrent.futures.TimeoutError:
+            log.error("The debugger did not end within 5 seconds")
+        thread.finish()
+        join_ended()

@@ -7,8 +7,6 @@ Everything else may be called from any thread. See docs/architecture.md.
 
 from __future__ import annotations
 
-import asyncio
-import concurrent.futures
 import functools
 import inspect
 import threading
@@ -22,6 +20,7 @@ from ipyext.debug.hooks import DebugEntries
 from ipyext.host import KernelHost
 from ipyext.protocol import content as contents
 from ipyext.protocol.routing import CellLine, cell_body
+from ipyext.shells.aborts import abort_arrived
 from ipyext.shells.child import ChildShell
 from ipyext.shells.context import Contexts
 from ipyext.shells.control import ControlHandlers
@@ -39,7 +38,7 @@ from ipyext.shells.outputs import Outputs
 from ipyext.shells.registry import Registry
 from ipyext.shells.request import Message, Request
 from ipyext.shells.router import Router
-from ipyext.shells.shell import EndOfAbort, ParentShell, Shell
+from ipyext.shells.shell import ParentShell, Shell
 from ipyext.shells.stdin import Stdin
 from ipyext.shells.waiting import Pause, Waits
 
@@ -230,32 +229,12 @@ class Engine:
         asked = request.content
         if asked.get("silent") or not asked.get("stop_on_error", True):
             return
-        # Before the reply: what comes in after it was sent in knowledge of the error.
-        await self._abort(self.current_shell())
-
-    async def _abort(self, shell: Shell) -> None:
-        """Abort the cells that have arrived for `shell`; done when they are known."""
-        shell.aborting = True
+        shell = self.current_shell()
         # Where nothing more can come, for good; the shell channel thread may have ended.
         if self.shutting_down() or (shell is not self.parent and shell.closed):
-            return
-        known: concurrent.futures.Future[None] = concurrent.futures.Future()
-
-        def end() -> None:
-            shell.put(EndOfAbort())
-
-        def arrived() -> None:
-            try:
-                self.host.flush_shell()
-                if timeout := self.host.kernel.stop_on_error_timeout:
-                    self.host.shell_channel_loop().call_later(timeout, end)
-                else:
-                    end()
-            finally:
-                known.set_result(None)
-
-        self.host.in_shell_channel(arrived)
-        await asyncio.wrap_future(known)
+            shell.aborting = True
+        else:  # before the reply: what comes in after it was sent in knowledge of the error
+            await abort_arrived(self.host, shell)
 
     def ask_main(self, prompt: str, password: bool, idents: Any, parent: Message) -> str:
         return self.stdin.ask(self.parent, list(idents), parent, prompt, password)

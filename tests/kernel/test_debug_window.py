@@ -254,10 +254,14 @@ def test_breakpoints_of_a_notebook_beside_it(
 
 def test_breakpoints_of_debugctl_in_its_cells(kernel: Wire, window: Window) -> None:
     """They have no files, and are called In[N] all the same, with the lines that a person sees."""
-    window.script.write_text("\n\nimport threading\ngo = threading.Event()\ngo.wait()\na = 1\na\n")
+    window.script.write_text(
+        "\n\nimport threading\ngo = threading.Event(); print('waits', flush=True)\ngo.wait()\n"
+        "a = 1\na\n"
+    )
     window.attach()
     child = kernel.create()
     running = window.debug(1, 7, stop=False, first_with_text=3)
+    kernel.wait_for_text(running, "waits")
     kernel.execute("%debugctl start", subshell=child)
     assert kernel.execute("import ipyext; d = ipyext.debugger()", subshell=child).status == "ok"
     number = window.count - 1

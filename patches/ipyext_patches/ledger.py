@@ -8,6 +8,7 @@ install must look at `Switch.on` and, when it is off, do exactly what the origin
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import logging
 from collections.abc import Callable, MutableMapping, Sequence
@@ -38,7 +39,7 @@ class Switch:
     on: bool = False
 
 
-@dataclass
+@dataclass(eq=False)
 class Change:
     """One change: verify, apply, revert. `revert` returns False if it had to be left inside."""
 
@@ -75,7 +76,7 @@ def _slot(owner: Any, name: str) -> Any:
     return vars(owner).get(name, MISSING)
 
 
-@dataclass
+@dataclass(eq=False)
 class SetAttribute(Change):
     """Put `value` on `owner`; reverting restores the former slot, or deletes a slot we made."""
 
@@ -101,7 +102,7 @@ class SetAttribute(Change):
         return True
 
 
-@dataclass
+@dataclass(eq=False)
 class SetItem(Change):
     """Put `value` into `table`; reverting restores the former entry, or removes ours."""
 
@@ -124,7 +125,7 @@ class SetItem(Change):
         return True
 
 
-@dataclass
+@dataclass(eq=False)
 class Wrap(Change):
     """Wrap a function with wrapt; reverting removes our wrapper even from under another one."""
 
@@ -151,7 +152,7 @@ class Wrap(Change):
         return True
 
 
-@dataclass
+@dataclass(eq=False)
 class Action(Change):
     """A change that is not one attribute: sockets that move, a trap that stays open."""
 
@@ -167,7 +168,7 @@ class Action(Change):
 
 
 class Ledger:
-    """The changes in force. Used from one thread at a time: the loading or unloading one."""
+    """The changes in force. `apply` and `revert` are for the thread that loads or unloads."""
 
     def __init__(self) -> None:
         self.switch = Switch()
@@ -181,6 +182,25 @@ class Ledger:
             UnsupportedTargetError: a target does not look as expected; nothing was changed.
             PatchConflictError: a change failed; those before it were reverted.
         """
+        self._applied.extend(self._apply(changes))
+        self.switch.on = True
+
+    def add(self, changes: Sequence[Change]) -> None:
+        """As `apply`, for what comes later. Any thread.
+
+        Nothing stays of it if `revert` has come, or comes meanwhile.
+        """
+        done = self._apply(changes)
+        self._applied.extend(done)
+        if self.switch.on:
+            return
+        for change in reversed(done):
+            with contextlib.suppress(ValueError):  # it has been reverted already
+                self._applied.remove(change)
+                change.revert()
+
+    @staticmethod
+    def _apply(changes: Sequence[Change]) -> list[Change]:
         for change in changes:
             change.verify()
         done: list[Change] = []
@@ -197,8 +217,7 @@ class Ledger:
                     change.patch.id, f"{type(error).__name__}: {error}"
                 ) from error
             done.append(change)
-        self._applied.extend(done)
-        self.switch.on = True
+        return done
 
     def revert(self) -> None:
         """Take every change back, last first, by identity; what others hold on to is switched off.

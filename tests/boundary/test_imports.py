@@ -101,6 +101,47 @@ def test_a_kernel_that_does_not_load_it_imports_nothing_of_it(start_kernel: Star
     assert answer.text() == "[]\n"
 
 
+IMPORTING = """
+import importlib, sys, threading, time
+from importlib.machinery import PathFinder
+name = 'IPython.core.magics.execution'
+sys.modules.pop(name, None)
+inside, main = threading.Event(), threading.main_thread().ident
+def main_waits():
+    frame = sys._current_frames()[main]
+    while frame is not None and frame.f_code.co_name != '_imported':
+        frame = frame.f_back
+    return frame is not None
+class Slow:
+    def find_spec(self, wanted, path=None, target=None):
+        if wanted != name:
+            return None
+        spec = PathFinder.find_spec(wanted, path)
+        execute = spec.loader.exec_module
+        def exec_module(module):
+            inside.set()
+            end = time.monotonic() + 20
+            while not main_waits() and time.monotonic() < end:
+                time.sleep(0.001)  # nothing tells of it
+            execute(module)
+        spec.loader.exec_module = exec_module
+        return spec
+sys.meta_path.insert(0, Slow())
+thread = threading.Thread(target=importlib.import_module, args=(name,))
+thread.start(); inside.wait()
+"""
+
+
+def test_loading_waits_for_what_somebody_imports(start_kernel: Start) -> None:
+    wire = start_kernel().client()
+    assert wire.execute(IMPORTING).status == "ok"
+    answer = wire.execute("get_ipython().extension_manager.load_extension('ipyext')")
+    assert answer.status == "ok", answer.content
+    assert wire.execute("thread.join()\n%prun -q pass").status == "ok"
+    code = "import ipyext; 'cells.profiled' in [one.patch.id for one in ipyext.patches()]"
+    assert wire.execute(code).result == "True"
+
+
 # What a load may import, beside the standard library. The kernel has nearly all of the last four
 # already: a magic decorator, two exceptions, versions, and what an interrupt needs at once, which
 # ipykernel 6 and newer clients import by themselves.

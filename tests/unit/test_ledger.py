@@ -157,6 +157,28 @@ def test_revert_twice_does_nothing() -> None:
     assert [n for step, n in events if step == "revert"] == ["c", "b", "a"]
 
 
+def test_what_is_added_later_is_taken_back_as_well() -> None:
+    events: list[Any] = []
+    ledger = Ledger()
+    ledger.apply(recorders([]))
+    ledger.add(recorders(events))
+    assert [n for step, n in events if step == "apply"] == ["a", "b", "c"]
+    ledger.revert()
+    assert [n for step, n in events if step == "revert"] == ["c", "b", "a"]
+
+
+def test_nothing_is_left_of_what_is_added_too_late() -> None:
+    """A module was imported while the extension was unloaded in another thread."""
+    events: list[Any] = []
+    ledger = Ledger()
+    ledger.apply(recorders([]))
+    ledger.revert()
+    ledger.add(recorders(events))
+    assert [n for step, n in events if step == "revert"] == ["c", "b", "a"]
+    assert not ledger.switch.on
+    assert ledger.report() == []
+
+
 def test_reports_what_is_applied_and_what_was_left_inside() -> None:
     ledger = Ledger()
     ledger.apply(recorders([], b="left"))

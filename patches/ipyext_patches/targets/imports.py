@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import sys
 import threading
@@ -50,19 +51,29 @@ class _ImportWatch:
         return spec
 
 
+def _imported(name: str) -> Any:
+    """The module if it is imported, or is being imported: then as soon as that is done; or None."""
+    if name not in sys.modules:
+        return None
+    try:
+        return importlib.import_module(name)
+    except ImportError:
+        return None
+
+
 def changes(
     watch: Patch, ledger: Ledger, makers: Mapping[str, Callable[[Any], list[Change]]]
 ) -> Iterator[Change]:
     """What `makers` make of the modules of these names: now, or as soon as they are imported."""
-    for name, make in makers.items():
-        if name in sys.modules:
-            yield from make(sys.modules[name])
-    if all(name in sys.modules for name in makers):
+    there = {name: module for name in makers if (module := _imported(name)) is not None}
+    for name, module in there.items():
+        yield from makers[name](module)
+    if len(there) == len(makers):
         return
 
     def imported(module: Any) -> None:
         if ledger.switch.on:
-            ledger.apply(makers[module.__name__](module))
+            ledger.add(makers[module.__name__](module))
 
     finder: Any = _ImportWatch(dict.fromkeys(makers, imported))
 

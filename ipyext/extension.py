@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 from typing import Any
 
 from IPython.core.error import UsageError
@@ -101,14 +102,18 @@ class Extension:
         configurables = self._main.configurables
         configurables[:] = [found for found in configurables if found is not self.config]
         self.engine.router.closing = True
-        self.engine.debug.close()
-        self.engine.retire()
-        self.engine.outputs.close()
-        self.host.on_released(self._stop_threads)
-        try:
-            self.host.close()
-        finally:
-            self._log.detach()
+        # The last one first. All of them, also where an interrupt ends the wait of one.
+        with contextlib.ExitStack() as steps:
+            steps.callback(self._log.detach)
+            steps.callback(self.host.close)
+            steps.callback(self.host.on_released, self._stop_threads)
+            steps.callback(self.engine.outputs.close)
+            steps.callback(self.engine.retire)
+            steps.callback(self.engine.debug.close)
+
+    def forget(self) -> None:
+        """Have IPython know that it is not loaded any more."""
+        self._main.extension_manager.loaded.discard("ipyext")
 
     def _stop_threads(self) -> None:
         for thread in self._threads:
@@ -153,8 +158,13 @@ def unload() -> None:
     global _active
     extension, _active = _active, None
     if extension is not None:
-        extension.tell_unloaded()
-        extension.close()
+        try:
+            extension.tell_unloaded()
+            extension.close()
+        except BaseException:
+            # IPython would take it for loaded, and refuse to load it again.
+            extension.forget()
+            raise
 
 
 def active() -> Extension:

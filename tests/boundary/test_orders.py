@@ -59,6 +59,21 @@ def test_load_unload(loaded: Kernel) -> None:
     loaded.assert_stock()
 
 
+def test_an_interrupt_while_it_unloads(loaded: Kernel) -> None:
+    """It may come while that waits for the debugger; all the rest is undone nevertheless."""
+    loaded.run(
+        "import ipyext.extension as e\n"
+        "debug = e.active().engine.debug\n"
+        "def close(close=debug.close):\n    close()\n    raise KeyboardInterrupt\n"
+        "debug.close = close; del debug, close"
+    )
+    answer = loaded.wire.execute("%unload_ext ipyext")
+    assert answer.content["ename"] == "KeyboardInterrupt"
+    loaded.run("del e")
+    loaded.wire.execute("1 / 0")  # Python and IPython keep the frames of the last error
+    loaded.assert_stock()
+
+
 def test_the_cell_that_unloads_goes_on_in_a_stock_kernel(probed: Kernel) -> None:
     """Not only the next cell: builtins and traps are as the stock kernel has them inside a cell."""
     probed.load()

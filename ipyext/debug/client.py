@@ -75,7 +75,7 @@ class Debugger:
         self._filters = ()
 
     def status(self) -> Status:
-        """How things are. Starts nothing."""
+        """How things are. Debugs nothing."""
         core = self._router.core
 
         def look() -> Status:
@@ -102,7 +102,7 @@ class Debugger:
         return "all" if self._router.core.stop_all else "thread"
 
     def clients(self) -> list[Client]:
-        """All clients; this one if it debugs. Starts nothing."""
+        """All clients; this one if it debugs. Debugs nothing."""
         return list(self.status().clients)
 
     def _client(self, party: Party) -> Client:

@@ -1,21 +1,24 @@
 """The debugger of one kernel, as the rest of the extension knows it.
 
 Most kernels are never debugged, and all of them have to start. So the debug router and what belongs
-to it are imported and made by the thread "Debug router", which the first debug request starts: the
-control thread does not wait for imports, for Python has locks on them.
+to it are imported when somebody first asks for them: by a thread of its own, for Python has locks
+on imports, which others may hold for long. Meanwhile the thread "Debug router" keeps what is asked.
 """
 
 from __future__ import annotations
 
+import asyncio
 import concurrent.futures
+import contextlib
 import logging
 import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ipyext.errors import DebuggerError, said
+from ipyext.protocol import dap
 from ipyext.shells.waiting import Pause, wait_for
-from ipyext.threads.aside import join_ended
+from ipyext.threads.aside import in_thread, join_ended
 from ipyext.threads.loop_thread import LoopThread
 
 if TYPE_CHECKING:
@@ -55,43 +58,75 @@ class Debugging:
         self.is_quiet = False
         self._lock = threading.Lock()
         self._thread: LoopThread | None = None
-        self._closed = False
+        self._closed = self._ended = False
         self._every = False
         self._parts: Parts | None = None
         self._failure = ""
+        # What waits until it is known whether there are parts; the router's thread.
+        self._early: list[Callable[[], Any]] | None = []
+        self._making: asyncio.Task[None] | None = None
+        # What somebody waits for: once the thread has ended, nobody else would end that.
+        self._waits: set[Future[Any]] = set()
+        self._asked: dict[Future[Message], Any] = {}
 
     # -- the thread ----------------------------------------------------------------------------
 
     def call(self, function: Callable[[], Any]) -> None:
-        """Run `function` in the router's thread soon. Nothing once that has ended."""
-        self._running().call(function)
+        """Run `function` in the router's thread soon. Nothing once the end has begun.
+
+        Raises:
+            DebuggerError: the extension was unloaded before anybody has asked for the debugger.
+        """
+        self._running().call(lambda: self._run(function))
 
     def _running(self) -> LoopThread:
-        with self._lock:
+        if self._thread is not None:
+            return self._thread
+        with self._engine.uninterrupted(), self._lock:
             if self._thread is None:
                 if self._closed:
-                    raise RuntimeError("the debugger was unloaded")
+                    raise DebuggerError(_UNLOADED)
                 thread = LoopThread("Debug router")
                 thread.start()
+                thread.call(lambda: self._begin(thread))
+                self._engine.host.watch_clients(self._connection_gone)
                 self._thread = thread
-                thread.call(lambda: self._make(thread))
             return self._thread
 
-    def _make(self, thread: LoopThread) -> None:
-        """Router thread, before all else."""
-        try:
+    def _begin(self, thread: LoopThread) -> None:
+        self._making = asyncio.get_running_loop().create_task(self._make(thread))
+
+    async def _make(self, thread: LoopThread) -> None:
+        def load() -> tuple[Any, Any]:
             from ipyext.debug.parts import make_parts
 
-            parts = make_parts(self._engine, thread)
+            return make_parts, self._engine.host.new_debugger(self._engine)
+
+        try:
+            make_parts, debugpy = await in_thread(load, "Debugger import")
+            parts: Parts = make_parts(self._engine, thread, debugpy)
+            parts.router.core.configure(self._every)
+            self._parts = parts
         except Exception as error:  # another version was installed meanwhile
             log.exception("The debugger could not be loaded")
             self._failure = (
                 f"The debugger of ipyext could not be loaded: {said(error)}. If ipyext was "
                 "installed anew since this kernel started, restart the kernel."
             )
-            return
-        parts.router.core.configure(self._every)
-        self._parts = parts
+        early, self._early = self._early or [], None
+        for function in early:
+            try:
+                self._run(function)
+            except Exception:
+                log.exception("An early request of the debugger failed")
+
+    def _run(self, function: Callable[[], Any]) -> None:
+        if self._closed:
+            return  # whoever waits is told when all has ended
+        if self._early is None:
+            function()
+        else:
+            self._early.append(function)
 
     @property
     def parts(self) -> Parts:
@@ -102,7 +137,7 @@ class Debugging:
             DebuggerError: the extension was unloaded, or the debugger cannot be imported.
         """
         if self._parts is None:
-            self.in_router(lambda: None)  # after `_make`
+            self.in_router(lambda: None)  # which waits for them
         if self._parts is None:
             raise DebuggerError(self._failure)
         return self._parts
@@ -133,7 +168,13 @@ class Debugging:
         """
         if self._thread is not None and self._thread.here:
             raise DebuggerError("The debugger cannot wait for itself: call it from another thread.")
-        done = wait_for(future, DebuggerPause(), self._engine.current_shell().pause, seconds)
+        self._waits.add(future)
+        try:
+            if self._ended:
+                self._release()
+            done = wait_for(future, DebuggerPause(), self._engine.current_shell().pause, seconds)
+        finally:
+            self._waits.discard(future)
         if self._parts is not None:
             self._parts.router.debugpy.stops.looks_on()
         if future.cancelled():
@@ -166,7 +207,7 @@ class Debugging:
         Raises:
             DebuggerError: the extension was unloaded, so that it would never be called.
         """
-        if self._closed and (self._thread is None or not self._thread.alive):
+        if self._ended:
             raise DebuggerError(_UNLOADED)
         self.call(function)
 
@@ -181,17 +222,36 @@ class Debugging:
             fd: the connection it came on.
         """
         future: Future[Message] = Future()
+        self._asked[future] = request
+        future.add_done_callback(self._asked.pop)
 
         def receive() -> None:
             if self._parts is not None:
                 self._parts.router.jupyter_request(request, parent, fd, future)
             else:
-                from ipyext.protocol import dap
+                self._refuse(future, request, self._failure)
 
-                future.set_result({"seq": 1, **dap.failure(request, self._failure)})
-
-        self.call(receive)
+        try:
+            self.soon(receive)
+        except DebuggerError as error:
+            self._refuse(future, request, str(error))
+        if self._ended:
+            self._release()
         return future
+
+    @staticmethod
+    def _refuse(future: Future[Message], request: Any, why: str) -> None:
+        with contextlib.suppress(concurrent.futures.InvalidStateError):
+            future.set_result({"seq": 1, **dap.failure(request, why)})
+
+    def _connection_gone(self, fd: int) -> None:
+        """A client has lost its connection. Control thread."""
+
+        def gone() -> None:
+            if self._parts is not None:
+                self._parts.router.connection_gone(fd)
+
+        self.call(gone)
 
     def knows(self, session: str) -> bool:
         """Whether that Jupyter client has asked for anything."""
@@ -221,7 +281,9 @@ class Debugging:
     def quiet(self) -> None:
         """The kernel is shutting down: nothing stops any more."""
         self.is_quiet = True
-        if self._parts is not None and self.on:
+        if self._parts is None:
+            self._refuse_all("The kernel is shutting down.")
+        elif self.on:
             self._parts.router.debugpy.quiet()
 
     def main_ended(self) -> None:
@@ -236,26 +298,51 @@ class Debugging:
             thread = self._thread
         if thread is not None:
             thread.finish()
+        self._ended = True
+        self._release()
 
     def close(self) -> None:
-        """Everything ends: clients, debugpy, the thread. Any other thread, once."""
+        """Everything ends: clients, debugpy, the thread, waits. Any other thread, once.
+
+        An import that goes on is left alone; nothing comes of it.
+        """
         with self._lock:
             self._closed = True
             thread = self._thread
-        if thread is None:
-            return
+        try:
+            if thread is not None:
+                self._end(thread)
+        finally:
+            self._ended = True
+            self._release()
+
+    def _end(self, thread: LoopThread) -> None:
         ended: Future[None] = Future()
-
-        def end() -> None:
-            if self._parts is None:
-                ended.set_result(None)
-            else:
-                self._parts.router.end(ended)
-
-        thread.call(end)
+        thread.call(lambda: asyncio.get_running_loop().create_task(self._end_parts(ended)))
         try:
             ended.result(timeout=5.0)
         except concurrent.futures.TimeoutError:
             log.error("The debugger did not end within 5 seconds")
-        thread.finish()
-        join_ended()
+        finally:
+            thread.finish()
+            join_ended()
+
+    async def _end_parts(self, ended: Future[None]) -> None:
+        try:
+            if self._making is not None:
+                self._making.cancel()  # nothing, if it is done
+                await asyncio.gather(self._making, return_exceptions=True)
+            if self._parts is not None:
+                await self._parts.router.end()
+        finally:
+            ended.set_result(None)
+
+    def _release(self) -> None:
+        """Nothing more is answered: whoever waits is told so."""
+        for future in list(self._waits):
+            future.cancel()
+        self._refuse_all(_UNLOADED)
+
+    def _refuse_all(self, why: str) -> None:
+        for future, request in list(self._asked.items()):
+            self._refuse(future, request, why)

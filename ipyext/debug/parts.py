@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ipyext.debug.client import Debugger
 from ipyext.debug.router import DebugRouter
@@ -30,9 +30,9 @@ class Parts(NamedTuple):
     client: Debugger
 
 
-def make_parts(engine: Engine, thread: LoopThread) -> Parts:
+def make_parts(engine: Engine, thread: LoopThread, debugpy: Any) -> Parts:
     """Make them. The debug router's thread, which is `thread`."""
-    router = DebugRouter(engine, thread)
+    router = DebugRouter(engine, thread, debugpy)
     server = DebugServer(router)
     session = Session(engine, router)
     return Parts(router, server, session, Debugger(engine, router, server, session))

@@ -50,11 +50,11 @@ class DebugRouter:
         linger: seconds for which the breakpoints of a lost Jupyter client stay.
     """
 
-    def __init__(self, engine: Engine, thread: LoopThread) -> None:
+    def __init__(self, engine: Engine, thread: LoopThread, debugpy: Any) -> None:
         self._engine = engine
         self._host = engine.host
         self._thread = thread
-        self.debugpy = engine.host.new_debugger(engine)
+        self.debugpy = debugpy
         self._tell_from = 0.0  # on the clock of the router's loop
         self._stops: dict[threading.Thread, DebugStop] = {}
         self.linger = LINGER
@@ -77,7 +77,6 @@ class DebugRouter:
         self.on_close: list[Callable[[], Any]] = []
         places.spoken = functools.partial(self._call, self._spoken)
         places.leaving = self.exception_comes
-        engine.host.watch_clients(lambda fd: self._call(self._connection_gone, fd))
 
     def _call(self, function: Callable[..., Any], *args: Any) -> None:
         """Run `function` in the router's thread soon. Any thread; takes no lock."""
@@ -105,23 +104,15 @@ class DebugRouter:
         """Whether debugpy is on. Any thread."""
         return self.core.on and not self.debugpy.forked
 
-    def end(self, ended: concurrent.futures.Future[None]) -> None:
-        """End clients and debugpy; `ended` is done then. Router thread, once."""
-        self._spawn(self._end(ended))
-
-    async def _end(self, ended: concurrent.futures.Future[None]) -> None:
+    async def end(self) -> None:
+        """End clients and debugpy. Router thread, once."""
         try:
             for function in self.on_close:
                 await function()
             self._do(self.core.end, "ipyext was unloaded.")
-            others = [task for task in self._tasks if task is not asyncio.current_task()]
-            await asyncio.gather(*others, return_exceptions=True)
-            for _, future in list(self._waiting.values()):
-                if not future.done():
-                    future.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
         finally:
             places.clear()
-            ended.set_result(None)
 
     # -- clients -------------------------------------------------------------------------------
 
@@ -140,7 +131,8 @@ class DebugRouter:
         self._parents[party.key] = parent
         self._receive(party, request, future)
 
-    def _connection_gone(self, fd: int) -> None:
+    def connection_gone(self, fd: int) -> None:
+        """A client's connection on control is lost. Router thread."""
         for session, (party, its_fd) in list(self._sessions.items()):
             if its_fd == fd:
                 self._session_gone(session, party)

@@ -228,7 +228,7 @@ class DebugctlMagics(Magics):
             return [*FILTERS, "none"]
         if words[1] == "config":
             return ["stop=all", "stop=thread"]
-        if words[1] == "clear":
+        if words[1] == "clear" and self._engine.debug.used:
             return [*(str(one.number) for one in self._debugger.breakpoints()), "--all"]
         return []
 

@@ -30,6 +30,7 @@ T = TypeVar("T")
 Future = concurrent.futures.Future
 Message = dict[str, Any]
 
+_FORKED = "This process was forked from the kernel, and cannot be debugged. Start it another way."
 _UNLOADED = "ipyext was unloaded. Load it again: %load_ext ipyext."
 log = logging.getLogger("ipyext.debug")
 
@@ -149,8 +150,8 @@ class Debugging:
 
     @property
     def used(self) -> bool:
-        """Whether anybody has asked for it yet."""
-        return self._thread is not None
+        """Whether anybody has asked for it, and it has not ended. Not so in forked processes."""
+        return self._thread is not None and self._thread.alive
 
     @property
     def on(self) -> bool:
@@ -205,10 +206,13 @@ class Debugging:
         """As `call`.
 
         Raises:
-            DebuggerError: the extension was unloaded, so that it would never be called.
+            DebuggerError: it would never be called: the extension was unloaded, or this process
+                was forked from the kernel.
         """
         if self._ended:
             raise DebuggerError(_UNLOADED)
+        if self._thread is not None and not self._thread.alive:
+            raise DebuggerError(_UNLOADED if self._closed else _FORKED)
         self.call(function)
 
     # -- what the kernel tells it --------------------------------------------------------------

@@ -54,3 +54,25 @@ def test_a_forked_process_does_not_stop(
     assert kernel.wait(running)[0].content["status"] == "ok"
     assert kernel.answers[running].result == result
     assert len(debugger.events("stopped")) == 1
+
+
+ASKS = """\
+import debugpy, ipyext, os
+pid = os.fork()
+if pid == 0:
+    code = 8
+    try:
+        if not debugpy.is_client_connected():
+            ipyext.debugger().status()
+    except ipyext.errors.DebuggerError as error:
+        code = 7 if "forked" in str(error) else 9
+    finally:
+        os._exit(code)
+status = os.waitpid(pid, 0)[1]
+status >> 8"""
+
+
+def test_a_forked_process_is_told(kernel: Wire, debugger: JupyterDap, child: str) -> None:
+    """And does not wait for a thread that it has not got."""
+    for where in (None, child):
+        assert kernel.execute(ASKS, subshell=where).result == "7"

@@ -70,5 +70,9 @@ def test_an_interrupt_of_a_command_in_main_is_shown(kernel: Wire) -> None:
         kernel.wait_for_text(running, "begun")
         kernel.control("interrupt_request")
         (answer,) = kernel.wait(running)
-        assert [error["ename"] for error in answer.of("error")] == ["CalledProcessError"]
+        (error,) = answer.of("error")
+        # IPython 8 cannot show that error where it has not noticed the command's end in 0.1 s.
+        assert error["ename"] == "CalledProcessError" or (
+            error["ename"] == "TypeError" and "CalledProcessError" in "".join(error["traceback"])
+        )
         assert "KeyboardInterrupt" not in answer.text("stderr")

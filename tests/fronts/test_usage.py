@@ -49,6 +49,18 @@ class Server:
             time.sleep(0.05)
 
     def ask(self, path: str, method: str = "GET") -> Any:
+        end = time.monotonic() + TIMEOUT
+        while True:
+            try:
+                return self._ask(path, method)
+            except urllib.error.URLError as error:
+                # The file with its address may be there before it listens.
+                refused = isinstance(error.reason, ConnectionRefusedError)
+                if not refused or time.monotonic() > end or self._process.poll() is not None:
+                    raise
+            time.sleep(0.05)
+
+    def _ask(self, path: str, method: str) -> Any:
         found = self.connection(f"jpserver-{self._process.pid}.json")
         request = urllib.request.Request(
             f"{found['url']}{path}",

@@ -12,7 +12,7 @@ import concurrent.futures
 import contextlib
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ipyext.errors import DebuggerError, said
@@ -69,6 +69,7 @@ class Debugging:
         # What somebody waits for: once the thread has ended, nobody else would end that.
         self._waits: set[Future[Any]] = set()
         self._asked: dict[Future[Message], Any] = {}
+        self._answers: set[Future[None]] = set()
 
     # -- the thread ----------------------------------------------------------------------------
 
@@ -217,6 +218,17 @@ class Debugging:
 
     # -- what the kernel tells it --------------------------------------------------------------
 
+    @contextlib.contextmanager
+    def answering(self) -> Iterator[None]:
+        """A debug_request is answered within, which `close` waits for. Control thread."""
+        answered: Future[None] = Future()
+        self._answers.add(answered)
+        try:
+            yield
+        finally:
+            self._answers.discard(answered)
+            answered.set_result(None)
+
     def jupyter_request(self, request: Any, parent: Message, fd: int) -> Future[Message]:
         """A debug_request came on control; gives the response.
 
@@ -319,6 +331,8 @@ class Debugging:
         finally:
             self._ended = True
             self._release()
+        # What has been refused just now goes out before the stock kernel takes over.
+        concurrent.futures.wait(list(self._answers), timeout=2.0)
 
     def _end(self, thread: LoopThread) -> None:
         ended: Future[None] = Future()

@@ -178,8 +178,9 @@ class ControlHandlers:
             body: as the protocol has it.
         """
         engine = self._engine
-        future = engine.debug.jupyter_request(parent["content"], parent, self._connection())
-        self._send(stream, ident, parent, await asyncio.wrap_future(future))
+        with engine.debug.answering():
+            future = engine.debug.jupyter_request(parent["content"], parent, self._connection())
+            self._send(stream, ident, parent, await asyncio.wrap_future(future))
 
     def output_request(self, stream: Any, ident: Any, parent: Any) -> None:
         """List the cells whose output is kept, or give the output of one.

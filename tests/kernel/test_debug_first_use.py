@@ -124,6 +124,13 @@ def test_unloaded_while_it_is_imported(fresh: Wire, unloader: str) -> None:
     asked = [debugger.begin(command) for command in ("debugInfo", "attach", "modules")]
     busy = fresh.send_execute("%debugctl start", subshell=None if unloader == "child" else other)
     assert fresh.execute("inside.wait(30)", subshell=child).result == "True"
+    waiting = "engine.parent" if unloader == "child" else f"engine.registry.find({other!r})"
+    code = (
+        f"import ipyext.extension as e, time; engine = e.active().engine; shell = {waiting}\n"
+        "while not shell._pauses: time.sleep(0.001)  # nothing tells of it\n"
+        "del e, engine, shell"
+    )
+    assert fresh.execute(code, subshell=child).status == "ok"
     where = child if unloader == "child" else None
     assert fresh.execute("%unload_ext ipyext", subshell=where).status == "ok"
     responses = [debugger.end(one) for one in asked]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import itertools
-import threading
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -37,7 +36,6 @@ class Session:
         self._engine = engine
         self.debugging = engine.debug
         self.router = router
-        self._lock = threading.Lock()
         self._party: Party | None = None
         self._numbers = itertools.count(1)
         self._starting: Future[str | None] | None = None
